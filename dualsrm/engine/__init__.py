@@ -1,0 +1,1 @@
+"""The imperative shell: executor, journal, locks, deadlines, progress."""

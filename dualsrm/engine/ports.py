@@ -1,0 +1,119 @@
+"""What the engine asks of the outside world.
+
+`dualsrm.hosts` answers with the real thing, the tests' simulator with the kernels' rules. Every method takes as long as
+its own deadline at most and then raises `DeadlineExceeded`; a refusal by DRBD or libvirt is `CommandFailed` (or
+`DeviceHeldOpen`); a host that cannot be asked at all is `HostUnreachable`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dualsrm.model import CpuVerdict, DomainState, DrbdView, Host, HostView, LockHolder, Maybe
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """libvirt's job statistics while memory is copied. Bytes, seconds; None where libvirt does not say yet."""
+
+    memory_total: int | None = None
+    memory_processed: int | None = None
+    memory_remaining: int | None = None
+    dirty_rate_bytes_per_second: int | None = None
+    iteration: int | None = None
+    downtime_s: float | None = None
+    """Expected while running, measured by QEMU once completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """The migration call came back. `error` is libvirt's text: it informs a person, it decides nothing."""
+
+    error: str | None
+    statistics: JobProgress | None
+
+
+class MigrationJob(Protocol):
+    """A live migration under way. P2P: it goes on under libvirt even when the manager is gone."""
+
+    def poll(self) -> JobProgress | JobEnded | None:
+        """Progress, the end, or None when libvirt could not be asked just now."""
+
+    def abort(self) -> None:
+        """Ask libvirt to abort; the end still arrives through `poll`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainStatus:
+    """State of one domain on one host; `state` None when this libvirtd does not know the domain."""
+
+    state: DomainState | None
+    reason: str = "unknown"
+    job_active: bool = False
+
+
+class HostPort(Protocol):
+    """One host."""
+
+    @property
+    def host(self) -> Host:
+        """The host as configured."""
+
+    def observe(self) -> HostView:
+        """Everything, for checks and status. A host that does not answer raises nothing: parts are Unknown."""
+
+    def drbd(self) -> DrbdView:
+        """DRBD only, fresh, for verifying a step. Raises when it cannot be read."""
+
+    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+        """`drbdadm net-options --allow-two-primaries=...`: runtime only, the connection stays up."""
+
+    def promote(self, resource: str) -> None:
+        """`drbdadm primary`, never with --force."""
+
+    def demote(self, resource: str) -> None:
+        """`drbdadm secondary`; raises DeviceHeldOpen when something has the device open."""
+
+    def openers(self, minor: int) -> tuple[str, ...]:
+        """Who holds /dev/drbdMINOR open here, as `command (pid)`; for the error message only."""
+
+    def domain_status(self, guest: str) -> DomainStatus:
+        """State, reason and job of one domain."""
+
+    def qemu_alive(self, guest_uuid: str) -> bool:
+        """Whether a QEMU process of that domain exists, by the process table."""
+
+    def destroy(self, guest: str) -> None:
+        """virDomainDestroy."""
+
+    def cpu_verdict(self, cpu_xml: str) -> Maybe[CpuVerdict]:
+        """Whether this host's hypervisor can run that CPU (virConnectCompareHypervisorCPU)."""
+
+    def reach_peer(self, peer: Host) -> Maybe[str]:
+        """Ask the peer's libvirtd from here, with this host's credentials: its host name, or why not."""
+
+    def start_migration(self, guest: str, target: Host) -> MigrationJob:
+        """Start a P2P live migration from this host; returns at once."""
+
+    def lock(self, pair: str, holder: LockHolder) -> Maybe[LockHolder] | None:
+        """Take the pair's lock on this host. None: taken. Otherwise who holds it. It lies in /run: a reboot frees it."""
+
+    def unlock(self, pair: str, operation: str) -> None:
+        """Release the pair's lock if this operation holds it; a no-op when it is free."""
+
+    def lock_holder(self, pair: str) -> Maybe[LockHolder | None]:
+        """Who holds the pair's lock here, if anyone."""
+
+
+class Clock(Protocol):
+    """Time. The simulator's is virtual."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def now_iso(self) -> str:
+        """Wall clock, ISO 8601 with zone."""

@@ -1,0 +1,159 @@
+"""Steps as data: what to do, how to know it was done, how to undo it.
+
+A plan is a tuple of steps. `--dry-run` prints exactly this tuple; the journal stores it; the engine interprets it. No
+command or condition carries behaviour, so a plan can be compared, stored and shown, and every interpreter is one
+`match` in `dualsrm.engine`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SetTwoPrimaries:
+    """Set the runtime option allow-two-primaries of a resource on one host."""
+
+    host: str
+    resource: str
+    allowed: bool
+
+    def __str__(self) -> str:
+        return f"set allow-two-primaries={'yes' if self.allowed else 'no'} for {self.resource} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Make a resource Primary on a host, never by force."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"promote {self.resource} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Demote:
+    """Make a resource Secondary on a host."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"demote {self.resource} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateLive:
+    """Move a running guest peer-to-peer; the outcome is read from both hosts, never from a return code."""
+
+    guest: str
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"migrate {self.guest} live from {self.source} to {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyDomain:
+    """End the guest's QEMU on one host, where the outcome table proved it to be the side that must go."""
+
+    host: str
+    guest: str
+
+    def __str__(self) -> str:
+        return f"destroy the leftover of {self.guest} on {self.host}"
+
+
+Command: TypeAlias = SetTwoPrimaries | Promote | Demote | MigrateLive | DestroyDomain
+
+
+# --- conditions -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TwoPrimariesIs:
+    """The runtime option, as `drbdsetup show` on that host says, has this value."""
+
+    host: str
+    resource: str
+    allowed: bool
+
+    def __str__(self) -> str:
+        value = "yes" if self.allowed else "no"
+        return f"drbdsetup show on {self.host} says allow-two-primaries={value} for {self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleIs:
+    """The resource has this role on that host."""
+
+    host: str
+    resource: str
+    primary: bool
+
+    def __str__(self) -> str:
+        return f"{self.resource} is {'Primary' if self.primary else 'Secondary'} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replicating:
+    """Seen from that host: Connected, Established, UpToDate on both sides, nothing suspended."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} is Connected and UpToDate on both sides, seen from {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestRuns:
+    """The guest runs on this host."""
+
+    host: str
+    guest: str
+
+    def __str__(self) -> str:
+        return f"{self.guest} runs on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestGone:
+    """No QEMU process of the guest exists on this host: the process table decides, not libvirt's word."""
+
+    host: str
+    guest: str
+
+    def __str__(self) -> str:
+        return f"no QEMU of {self.guest} on {self.host}"
+
+
+Condition: TypeAlias = TwoPrimariesIs | RoleIs | Replicating | GuestRuns | GuestGone
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan."""
+
+    name: str
+    do: Command | None
+    """None: the step only verifies."""
+    verify: tuple[Condition, ...]
+    undo: Command | None = None
+    undo_verify: tuple[Condition, ...] = ()
+    deadline_s: float = 30.0
+    """For doing and verifying together, retries included."""
+    retry_held_open: bool = False
+    """Try again until the deadline when the device is still open: QEMU takes a moment to exit, udev to look."""
+
+
+Plan: TypeAlias = tuple[Step, ...]
