@@ -1,6 +1,6 @@
 """The error tree. Each reaches the user as what was seen, why it matters and the command that fixes it.
 
-Exit codes are part of the interface (docs/exit-codes.md): scripts branch on them, so a number never changes its meaning.
+Exit codes are part of the interface (docs/exit-codes.md): scripts branch on them, so none changes its meaning.
 """
 
 from __future__ import annotations

@@ -369,6 +369,8 @@ class Host:
     migration_address: str
     peer_uri: str
     """How the *other* host's libvirtd reaches this one."""
+    user: str = "root"
+    port: int = 22
 
 
 @dataclass(frozen=True, slots=True)

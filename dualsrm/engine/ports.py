@@ -97,7 +97,7 @@ class HostPort(Protocol):
         """Start a P2P live migration from this host; returns at once."""
 
     def lock(self, pair: str, holder: LockHolder) -> Maybe[LockHolder] | None:
-        """Take the pair's lock on this host. None: taken. Otherwise who holds it. It lies in /run: a reboot frees it."""
+        """Take the pair's lock on this host. None: taken; otherwise who holds it. In /run: a reboot frees it."""
 
     def unlock(self, pair: str, operation: str) -> None:
         """Release the pair's lock if this operation holds it; a no-op when it is free."""
