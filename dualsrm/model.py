@@ -146,6 +146,9 @@ class Connection:
     state: ConnectionState
     peer_role: Role
     volumes: tuple[PeerVolume, ...]
+    local_address: str | None = None
+    """IP address this side replicates from (`drbdsetup show`), without port; None when it was not read."""
+    peer_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,9 @@ class Domain:
     hugepages: bool
     cpu_xml: str | None
     """The live, expanded `<cpu>` element; None when the domain names none."""
+    arch: str = "x86_64"
+    virt_type: str = "kvm"
+    """`kvm`, or `qemu` for emulation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +400,8 @@ class Snapshot:
     views: Mapping[str, HostView]
     locks: Mapping[str, Maybe[LockHolder | None]] = field(default_factory=dict)
     """By host: who holds the pair's lock there; None when it is free."""
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    """The hosts as configured, for the addresses that a check compares or a command names; may be left out."""
 
     def view(self, host: str) -> HostView:
         """The view of one host of the pair."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dualsrm.model import CpuVerdict, DomainState, DrbdView, Host, HostView, LockHolder, Maybe
+from dualsrm.model import CpuVerdict, Domain, DomainState, DrbdView, Host, HostView, LockHolder, Maybe
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class HostPort(Protocol):
     def destroy(self, guest: str) -> None:
         """virDomainDestroy."""
 
-    def cpu_verdict(self, cpu_xml: str) -> Maybe[CpuVerdict]:
-        """Whether this host's hypervisor can run that CPU (virConnectCompareHypervisorCPU)."""
+    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
+        """Whether this host's hypervisor can run that domain's CPU (virConnectCompareHypervisorCPU)."""
 
     def reach_peer(self, peer: Host) -> Maybe[str]:
         """Ask the peer's libvirtd from here, with this host's credentials: its host name, or why not."""

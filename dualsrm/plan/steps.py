@@ -52,6 +52,7 @@ class MigrateLive:
     """Move a running guest peer-to-peer; the outcome is read from both hosts, never from a return code."""
 
     guest: str
+    uuid: str
     source: str
     target: str
 
@@ -114,13 +115,13 @@ class Replicating:
 
 @dataclass(frozen=True, slots=True)
 class GuestRuns:
-    """The guest runs on this host."""
+    """The guest is active on this host: running, or paused as it was."""
 
     host: str
     guest: str
 
     def __str__(self) -> str:
-        return f"{self.guest} runs on {self.host}"
+        return f"{self.guest} is active on {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class GuestGone:
 
     host: str
     guest: str
+    uuid: str
 
     def __str__(self) -> str:
         return f"no QEMU of {self.guest} on {self.host}"
@@ -142,18 +144,19 @@ Condition: TypeAlias = TwoPrimariesIs | RoleIs | Replicating | GuestRuns | Guest
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a plan."""
+    """One step of a plan. Its commands are idempotent, but for `MigrateLive`, which always stands alone."""
 
     name: str
-    do: Command | None
-    """None: the step only verifies."""
+    do: tuple[Command, ...]
+    """Commands on different hosts run side by side, those on one host in this order; empty: the step only verifies."""
     verify: tuple[Condition, ...]
-    undo: Command | None = None
+    undo: tuple[Command, ...] = ()
+    """Runs when this step or a later one fails, also when this step failed half-way."""
     undo_verify: tuple[Condition, ...] = ()
     deadline_s: float = 30.0
-    """For doing and verifying together, retries included."""
-    retry_held_open: bool = False
-    """Try again until the deadline when the device is still open: QEMU takes a moment to exit, udev to look."""
+    """For doing and verifying together, and again for undoing."""
+    persist: bool = False
+    """There is no way back from here: do it again until it is verified or the deadline is over."""
 
 
 Plan: TypeAlias = tuple[Step, ...]

@@ -1,0 +1,93 @@
+"""Output shared by the commands: tables for people, JSON for programs, errors for 3 a.m."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dualsrm.cli.text import plain, text
+from dualsrm.errors import DualsrmError
+from dualsrm.model import Finding, Severity
+
+JSON_FORMAT = 1
+"""Changes only when a program that reads the older form would misread the newer one; docs/json.md."""
+
+_STYLES = {
+    Severity.PASSED: "green",
+    Severity.WARNING: "yellow",
+    Severity.FAILED: "bold red",
+    Severity.UNKNOWN: "bold magenta",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that colours only a terminal and is as wide as it is."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+def emit_json(kind: str, body: Mapping[str, object]) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps({"format": JSON_FORMAT, "kind": kind, **body}, indent=2, default=_encode))
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)
+
+
+def finding_json(finding: Finding) -> dict[str, object]:
+    """One finding as the JSON documents carry it."""
+    return {**dataclasses.asdict(finding), "severity": finding.severity.value}
+
+
+def print_error(error: DualsrmError, *, as_json: bool) -> None:
+    """Seen, why, fix: on standard error for people, on standard output for programs."""
+    if as_json:
+        body = {"seen": error.seen, "why": error.why, "fix": error.fix, "exit_code": int(error.exit_code)}
+        emit_json("error", {"error": body})
+        return
+    out = console(stderr=True)
+    for label, value in (("error", error.seen), ("why", error.why), ("fix", error.fix)):
+        for number, line in enumerate(value.splitlines()):
+            head = f"{label}:" if number == 0 else ""
+            out.print(text(f"{head:<7}{plain(line)}", "bold red" if label == "error" else ""), soft_wrap=True)
+
+
+def print_findings(title: str, findings: Sequence[Finding], *, verbose: bool) -> None:
+    """What does not pass in full, what passes as a count or, if asked for, as rows."""
+    out = console()
+    troubles = [finding for finding in findings if finding.severity is not Severity.PASSED]
+    shown = list(findings) if verbose else troubles
+    if shown:
+        table = Table("", "check", "about", "seen", title=text(title), title_justify="left", expand=False)
+        for finding in shown:
+            style = _STYLES[finding.severity]
+            table.add_row(
+                text(finding.severity.value, style), text(finding.check), text(finding.subject), text(finding.seen)
+            )
+        out.print(table)
+    for finding in troubles:
+        out.print(text(f"{finding.check} ({finding.subject})", _STYLES[finding.severity]))
+        if finding.why:
+            out.print(text(f"  why: {plain(finding.why)}"), soft_wrap=True)
+        if finding.fix:
+            out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
+    passed = sum(finding.severity is Severity.PASSED for finding in findings)
+    blocked = sum(finding.severity.blocks for finding in findings)
+    verdict = "ready" if not blocked else f"not ready: {blocked} of {len(findings)} checks do not pass"
+    out.print(text(f"{title}: {verdict} ({passed} passed)", "green" if not blocked else "bold red"))
+
+
+def on_terminal() -> bool:
+    """Whether a person watches standard error."""
+    return sys.stderr.isatty()

@@ -1,0 +1,66 @@
+"""What one command works with: the configuration, and connections that end with the command."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dualsrm.config import Settings, load
+from dualsrm.engine.environment import Environment, SystemClock, unwatched
+from dualsrm.engine.locate import find_pair
+from dualsrm.engine.progress import Observer
+from dualsrm.hosts.host import RealHost
+from dualsrm.model import Pair
+
+
+class Session:
+    """Connections are opened when first used and closed at the end of the command."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._settings: Settings | None = None
+        self._hosts: dict[str, RealHost] = {}
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for host in self._hosts.values():
+            host.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration, read at first use so that `--help` needs none."""
+        if self._settings is None:
+            self._settings = load(self._path)
+        return self._settings
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the journal lies."""
+        return Path(self.settings.state.directory)
+
+    def environment(self, pairs: Iterable[Pair], observer: Observer = unwatched) -> Environment:
+        """The world of an operation on these pairs."""
+        for pair in pairs:
+            for name in pair.hosts:
+                if name not in self._hosts:
+                    self._hosts[name] = RealHost(self.settings.hosts[name], self.settings)
+        return Environment(ports=dict(self._hosts), clock=SystemClock(), observer=observer, cancelled=self._stop.is_set)
+
+    def pair_for(self, guest: str) -> Pair:
+        """The pair that knows this guest; with one pair configured there is nothing to ask."""
+        pairs = tuple(self.settings.pairs.values())
+        return pairs[0] if len(pairs) == 1 else find_pair(self.environment(pairs), pairs, guest)
+
+    def stop_on_signals(self) -> None:
+        """From now on Ctrl-C and SIGTERM ask the operation to stop where that is safe, instead of killing it."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: self._stop.set())

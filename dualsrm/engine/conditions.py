@@ -1,0 +1,119 @@
+"""Whether conditions of a step hold, by a fresh look at the hosts.
+
+One look per host answers all conditions on it. A host that cannot be asked makes its conditions not hold, with the
+reason: unknown is never taken for done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.ports import HostPort
+from dualsrm.errors import DualsrmError
+from dualsrm.model import (
+    ConnectionState,
+    DiskState,
+    DrbdView,
+    ReplicationState,
+    Resource,
+    Role,
+    Unknown,
+)
+from dualsrm.plan.steps import Condition, GuestGone, GuestRuns, Replicating, RoleIs, TwoPrimariesIs
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A condition that does not hold, and what was seen instead."""
+
+    condition: Condition
+    seen: str
+
+    def __str__(self) -> str:
+        return f"expected that {self.condition}, but {self.seen}"
+
+
+def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Unmet, ...]:
+    """Those of the conditions that do not hold now, in order."""
+    by_host: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        by_host.setdefault(condition.host, []).append(condition)
+    looks: list[Callable[[], list[Unmet]]] = [
+        partial(_look, environment.ports[host], asked) for host, asked in by_host.items()
+    ]
+    return tuple(failure for failures in environment.gather(looks) for failure in failures)
+
+
+def _look(port: HostPort, conditions: Sequence[Condition]) -> list[Unmet]:
+    about_drbd = [c for c in conditions if isinstance(c, TwoPrimariesIs | RoleIs | Replicating)]
+    failures = []
+    if about_drbd:
+        try:
+            view = port.drbd()
+            failures += [Unmet(c, seen) for c in about_drbd if (seen := _drbd_differs(c, view))]
+        except DualsrmError as error:
+            failures += [Unmet(c, error.seen) for c in about_drbd]
+    for condition in conditions:
+        if isinstance(condition, GuestRuns | GuestGone):
+            try:
+                seen = _guest_differs(condition, port)
+            except DualsrmError as error:
+                seen = error.seen
+            if seen:
+                failures.append(Unmet(condition, seen))
+    return failures
+
+
+def _guest_differs(condition: GuestRuns | GuestGone, port: HostPort) -> str:
+    """What is seen when the condition does not hold; empty when it holds."""
+    match condition:
+        case GuestRuns(host=host, guest=guest):
+            status = port.domain_status(guest)
+            if status.state is None:
+                return f"libvirt on {host} does not know {guest}"
+            return "" if status.state.active else f"{guest} is {status.state} on {host}"
+        case GuestGone(host=host, guest=guest, uuid=uuid):
+            return f"a QEMU of {guest} exists on {host}" if port.qemu_alive(uuid) else ""
+
+
+def _drbd_differs(condition: TwoPrimariesIs | RoleIs | Replicating, view: DrbdView) -> str:
+    """What is seen when the condition does not hold; empty when it holds."""
+    resource = view.resource(condition.resource)
+    if resource is None:
+        return f"{condition.resource} is not up on {condition.host}"
+    match condition:
+        case TwoPrimariesIs(allowed=allowed):
+            return _option_differs(resource, allowed=allowed)
+        case RoleIs(primary=primary):
+            wanted = Role.PRIMARY if primary else Role.SECONDARY
+            return "" if resource.role == wanted else f"{resource.name} is {resource.role}"
+        case Replicating():
+            return replication_differs(resource)
+
+
+def _option_differs(resource: Resource, *, allowed: bool) -> str:
+    if isinstance(resource.options, Unknown):
+        return resource.options.why
+    found = resource.options.allow_two_primaries
+    return "" if found == allowed else f"allow-two-primaries of {resource.name} is {'yes' if found else 'no'}"
+
+
+def replication_differs(resource: Resource) -> str:
+    """What keeps the resource from being replicated in full, or an empty string. States nobody knows never pass."""
+    if resource.suspended:
+        return f"I/O of {resource.name} is suspended ({', '.join(resource.suspended)})"
+    if resource.connection is None:
+        return f"{resource.name} has no connection"
+    if resource.connection.state != ConnectionState.CONNECTED:
+        return f"{resource.name} is {resource.connection.state}"
+    seen: list[tuple[str, str, str]] = [
+        (f"{resource.name}/{volume.number}", volume.disk, DiskState.UP_TO_DATE) for volume in resource.volumes
+    ]
+    for peer in resource.connection.volumes:
+        name = f"{resource.name}/{peer.number}"
+        seen.append((f"the peer's disk of {name}", peer.peer_disk, DiskState.UP_TO_DATE))
+        seen.append((f"replication of {name}", peer.replication, ReplicationState.ESTABLISHED))
+    return next((f"{what} is {state}" for what, state, wanted in seen if state != wanted), "")

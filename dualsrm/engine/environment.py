@@ -1,0 +1,80 @@
+"""What one operation works with: the hosts, the time, the journal, and who watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from dualsrm.engine.ports import Clock, HostPort
+from dualsrm.engine.progress import Observer
+
+T = TypeVar("T")
+
+
+class Gather(Protocol):
+    """Runs independent calls and returns their results in order; the first exception is raised after all ended."""
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Run them."""
+
+
+def side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Each call in a thread of its own. Every call carries its own deadline, so this ends too."""
+    with ThreadPoolExecutor(max_workers=len(calls) or 1, thread_name_prefix="dualsrm") as pool:
+        futures = [pool.submit(call) for call in calls]
+    return [future.result() for future in futures]
+
+
+def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """In order, in this thread: what the simulator needs to be deterministic. A failure does not stop the others."""
+    results: list[T] = []
+    failure: Exception | None = None
+    for call in calls:
+        try:
+            results.append(call())
+        except Exception as error:  # noqa: BLE001 - kept and raised below, as a thread pool would
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return results
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def now_iso(self) -> str:
+        """Wall clock in UTC, to the second."""
+        return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def never() -> bool:
+    """Nobody asked to stop."""
+    return False
+
+
+def unwatched(_event: object) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The outside world of one operation."""
+
+    ports: Mapping[str, HostPort]
+    clock: Clock
+    gather: Gather = side_by_side
+    observer: Observer = unwatched
+    cancelled: Callable[[], bool] = never
+    """Whether the operator asked to stop; looked at wherever stopping is still safe."""

@@ -1,0 +1,236 @@
+"""The one executor: does a plan step by step, verifies each, and undoes in reverse order when one fails.
+
+A step that failed half-way is undone like one that succeeded: its effect is unknown, and every undo is idempotent.
+After the guest has crossed over nothing is undone any more; the remaining steps persist until verified or out of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from dualsrm.engine.conditions import unmet
+from dualsrm.engine.crossing import Crossing, cross
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.journal import Journal, note
+from dualsrm.engine.ports import HostPort
+from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.errors import DualsrmError
+from dualsrm.outcome import Outcome
+from dualsrm.plan.steps import (
+    Command,
+    Condition,
+    Demote,
+    DestroyDomain,
+    MigrateLive,
+    Plan,
+    Promote,
+    SetTwoPrimaries,
+    Step,
+)
+
+POLL_S = 0.5
+"""Between two looks at a condition that does not hold yet. A look costs a process or two on the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that could not be done or verified."""
+
+    step: str
+    seen: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a plan ended."""
+
+    failure: Failure | None = None
+    crossing: Crossing | None = None
+    """What became of the guest, when the plan had it cross over."""
+    rolled_back: bool = False
+    """Every undo was done and verified; meaningless without a failure."""
+    not_undone: tuple[Failure, ...] = ()
+    touched: bool = False
+    """Whether any command was given to any host."""
+    window_s: float | None = None
+    """From asking to open the window to having seen it closed on both hosts, in seconds; None when it was not."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step was done and verified."""
+        return self.failure is None
+
+
+class Executor:
+    """Runs one plan. Create one for each operation."""
+
+    def __init__(self, environment: Environment, journal: Journal) -> None:
+        self._environment = environment
+        self._journal = journal
+        self._undo: list[Step] = []
+        self._opened_at: float | None = None
+        self._closed_at: float | None = None
+        self._touched = False
+
+    def run(self, plan: Plan) -> Run:
+        """Do the plan. Foreseeable faults never raise; they are in the result."""
+        crossing: Crossing | None = None
+        for number, step in enumerate(plan, start=1):
+            self._environment.observer(StepStarted(step.name, number, len(plan)))
+            self._note("step", step=step.name, do=[str(command) for command in step.do])
+            started = self._environment.clock.monotonic()
+            if _is_crossing(step):
+                crossing = self._cross(step)
+                failure = _failure_of(step, crossing)
+            else:
+                failure = self._stop_asked(step) or self._do(step)
+            if failure is not None:
+                return self._fail(step, failure, crossing)
+            self._note("done", step=step.name)
+            self._environment.observer(StepDone(step.name, self._environment.clock.monotonic() - started))
+        return Run(crossing=crossing, touched=self._touched, window_s=self._window())
+
+    # --- forward --------------------------------------------------------------------------------------------------
+
+    def _do(self, step: Step) -> Failure | None:
+        if step.undo:
+            self._undo.append(step)
+        self._mark_window(step.do, opening=True)
+        failure = self._reach(step.name, step.do, step.verify, step.deadline_s, persist=step.persist)
+        if failure is None:
+            self._mark_window(step.do, opening=False)
+        return failure
+
+    def _cross(self, step: Step) -> Crossing:
+        (command,) = step.do
+        assert isinstance(command, MigrateLive)  # noqa: S101 - _is_crossing said so; tells the type checker
+        self._touched = True
+        crossing = cross(self._environment, command, step.deadline_s)
+        self._note("crossed", outcome=crossing.verdict.outcome.value, meaning=crossing.verdict.meaning)
+        if crossing.verdict.outcome is Outcome.MOVED:
+            self._undo.clear()
+        return crossing
+
+    def _stop_asked(self, step: Step) -> Failure | None:
+        """Stopping is safe at any step that can still be undone."""
+        if step.persist or not self._environment.cancelled():
+            return None
+        return Failure(step.name, "the operator asked to stop")
+
+    def _reach(
+        self, name: str, do: Sequence[Command], verify: Sequence[Condition], deadline_s: float, *, persist: bool
+    ) -> Failure | None:
+        """Do and verify until it holds. Without `persist` the commands run once and only the looking is repeated."""
+        clock = self._environment.clock
+        deadline = clock.monotonic() + deadline_s
+        refused: Failure | None = self._perform_all(name, do)
+        while True:
+            if refused is not None and not persist:
+                return refused
+            missing = unmet(self._environment, verify)
+            if not missing:
+                return None
+            if clock.monotonic() >= deadline:
+                return refused or Failure(name, "; ".join(str(one) for one in missing))
+            clock.sleep(POLL_S)
+            if persist:
+                refused = self._perform_all(name, do)
+
+    def _perform_all(self, name: str, commands: Sequence[Command]) -> Failure | None:
+        by_host: dict[str, list[Command]] = {}
+        for command in commands:
+            by_host.setdefault(command.host, []).append(command)  # type: ignore[union-attr] # MigrateLive stands alone
+        calls: list[Callable[[], None]] = [
+            partial(_perform, self._environment.ports[host], ordered) for host, ordered in by_host.items()
+        ]
+        self._touched = self._touched or bool(calls)
+        try:
+            self._environment.gather(calls)
+        except DualsrmError as error:
+            return Failure(name, error.seen, error.fix)
+        return None
+
+    # --- backward -------------------------------------------------------------------------------------------------
+
+    def _fail(self, step: Step, failure: Failure, crossing: Crossing | None) -> Run:
+        self._environment.observer(StepFailed(failure.step, failure.seen))
+        self._note("failed", step=step.name, seen=failure.seen)
+        if crossing is not None and crossing.verdict.outcome in _HANDS_OFF:
+            return Run(failure=failure, crossing=crossing, touched=True)
+        not_undone = self._roll_back()
+        return Run(
+            failure=failure,
+            crossing=crossing,
+            rolled_back=not step.persist and not not_undone,
+            not_undone=not_undone,
+            touched=self._touched,
+            window_s=self._window(),
+        )
+
+    def _roll_back(self) -> tuple[Failure, ...]:
+        """Undo in reverse order. One undo that fails does not spare the others."""
+        failures = []
+        while self._undo:
+            step = self._undo.pop()
+            self._environment.observer(Undoing(step.name))
+            self._note("undo", step=step.name, do=[str(command) for command in step.undo])
+            failure = self._reach(f"undo {step.name}", step.undo, step.undo_verify, step.deadline_s, persist=True)
+            if failure is None:
+                self._mark_window(step.undo, opening=False)
+                self._note("undone", step=step.name)
+            else:
+                self._environment.observer(StepFailed(failure.step, failure.seen))
+                self._note("undo-failed", step=step.name, seen=failure.seen)
+                failures.append(failure)
+        return tuple(failures)
+
+    # --- bookkeeping ----------------------------------------------------------------------------------------------
+
+    def _mark_window(self, commands: Sequence[Command], *, opening: bool) -> None:
+        if any(isinstance(command, SetTwoPrimaries) and command.allowed is opening for command in commands):
+            now = self._environment.clock.monotonic()
+            if opening:
+                self._opened_at = self._opened_at or now
+            else:
+                self._closed_at = now
+
+    def _window(self) -> float | None:
+        if self._opened_at is None or self._closed_at is None:
+            return None
+        return self._closed_at - self._opened_at
+
+    def _note(self, kind: str, **facts: object) -> None:
+        note(self._journal, self._environment.observer, kind, **facts)
+
+
+_HANDS_OFF = frozenset({Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT})
+"""Acting on a guess could lose data: nothing is undone, the window stays as it is and is reported."""
+
+
+def _is_crossing(step: Step) -> bool:
+    return any(isinstance(command, MigrateLive) for command in step.do)
+
+
+def _failure_of(step: Step, crossing: Crossing) -> Failure | None:
+    if crossing.verdict.outcome is Outcome.MOVED:
+        return None
+    told = f" (libvirt says: {crossing.error})" if crossing.error else ""
+    return Failure(step.name, f"{crossing.verdict.meaning}{told}")
+
+
+def _perform(port: HostPort, commands: Sequence[Command]) -> None:
+    for command in commands:
+        match command:
+            case SetTwoPrimaries(resource=resource, allowed=allowed):
+                port.set_two_primaries(resource, allowed=allowed)
+            case Promote(resource=resource):
+                port.promote(resource)
+            case Demote(resource=resource):
+                port.demote(resource)
+            case DestroyDomain(guest=guest):
+                port.destroy(guest)
+            case MigrateLive():
+                raise AssertionError("a migration stands alone in its step")

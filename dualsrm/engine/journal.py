@@ -1,0 +1,160 @@
+"""The journal: what was intended and what came of it, one file of JSON lines per operation.
+
+Every line is on disk (fsync) before the act it announces. The process that runs an operation holds a lock on its file
+(flock, which dies with the process), so a file without an `end` line and without that lock was interrupted. The journal
+informs: recovery plans from what it observes, never by replaying a file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from dualsrm.engine.ports import Clock
+from dualsrm.engine.progress import Notice, Observer
+from dualsrm.errors import Refused
+
+FORMAT = 1
+"""Raised when a reader of older files would misread newer ones."""
+
+
+class Journal(Protocol):
+    """Where one operation writes down what it does."""
+
+    @property
+    def operation(self) -> str:
+        """Identifier of the operation, safe as a file name."""
+
+    def write(self, kind: str, **facts: object) -> None:
+        """Append one line; on return it is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """An operation without an end."""
+
+    operation: str
+    intent: Mapping[str, object]
+
+
+class FileJournal:
+    """A journal file below the state directory."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sync_directory(path.parent)
+
+    @classmethod
+    def begin(cls, directory: Path, verb: str, clock: Clock) -> Self:
+        """Start the file of a new operation; refused when it cannot be written, before anything is touched."""
+        stamp = clock.now_iso().replace(":", "").replace("+0000", "Z")
+        name = f"{stamp}-{verb}-{secrets.token_hex(3)}.jsonl"
+        try:
+            operations = directory / "operations"
+            operations.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return cls(operations / name, clock)
+        except OSError as error:
+            raise _unwritable(directory, error) from error
+
+    @property
+    def operation(self) -> str:
+        """Identifier of the operation: the file's name without its ending."""
+        return self._path.stem
+
+    def write(self, kind: str, **facts: object) -> None:
+        """Append one line; on return it is on disk."""
+        line = json.dumps({"format": FORMAT, "at": self._clock.now_iso(), "kind": kind, **facts}, default=str)
+        try:
+            os.write(self._descriptor, line.encode() + b"\n")
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._descriptor)
+
+
+def note(journal: Journal, observer: Observer, kind: str, **facts: object) -> None:
+    """Write a line, or go on without it: once something was touched, a full disk must not stop what makes it safe."""
+    try:
+        journal.write(kind, **facts)
+    except Refused as error:
+        observer(Notice(f"{error.seen}; going on without it"))
+
+
+def interrupted(directory: Path) -> tuple[Interrupted, ...]:
+    """Operations whose process died before their end, oldest first. A line cut short by a crash is not an end."""
+    found = []
+    for path in _not_running(directory):
+        lines = _lines(path)
+        intent = next((line for line in lines if line.get("kind") == "intent"), {})
+        if not any(line.get("kind") == "end" for line in lines):
+            found.append(Interrupted(path.stem, intent))
+    return tuple(found)
+
+
+def over(directory: Path) -> frozenset[str]:
+    """Operations of this manager that run no more, ended or interrupted: a lock that names one is a leftover."""
+    return frozenset(path.stem for path in _not_running(directory))
+
+
+def _not_running(directory: Path) -> list[Path]:
+    return [path for path in sorted((directory / "operations").glob("*.jsonl")) if not _is_running(path)]
+
+
+def _is_running(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def settle_interrupted(directory: Path, operation: str, by: str, clock: Clock) -> None:
+    """Write down that another operation cleared up after an interrupted one."""
+    path = directory / "operations" / f"{operation}.jsonl"
+    line = json.dumps({"format": FORMAT, "at": clock.now_iso(), "kind": "end", "outcome": "recovered", "by": by})
+    with path.open("a", encoding="utf-8") as file:
+        # A crash may have cut the last line short: begin a new one.
+        file.write("\n" + line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> list[dict[str, object]]:
+    lines = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(value, dict):
+            lines.append(value)
+    return lines
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError) -> Refused:
+    return Refused(
+        f"the journal at {path} cannot be written: {error.strerror or error}",
+        why="without it nobody could tell after a crash what was under way",
+        fix=f"make room or mend the permissions there, or set another `directory` under [state]; see `df {path}`",
+    )

@@ -1,0 +1,66 @@
+"""The pair's lock, held on both hosts: one operation at a time, whichever machine its manager runs on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.progress import Notice
+from dualsrm.errors import CommandFailed, DualsrmError, Refused
+from dualsrm.model import LockHolder, Maybe, Pair, Unknown
+
+
+@contextmanager
+def pair_locked(environment: Environment, pair: Pair, operation: str) -> Iterator[None]:
+    """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken.
+
+    Both managers ask the hosts in the same order, so one of them gets both.
+    """
+    holder = LockHolder(operation=operation, manager=socket.gethostname(), since=environment.clock.now_iso())
+    taken: list[str] = []
+    try:
+        for host in sorted(pair.hosts):
+            # Counted as ours before the answer: a lock taken by a call that timed out is released below.
+            taken.append(host)
+            found = _take(environment, pair, host, holder)
+            if found is not None:
+                taken.remove(host)
+                raise _held(pair, host, found)
+        yield
+    finally:
+        for host in reversed(taken):
+            _release(environment, pair, host, operation)
+
+
+def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -> Maybe[LockHolder] | None:
+    try:
+        return environment.ports[host].lock(pair.name, holder)
+    except CommandFailed as error:
+        raise Refused(
+            f"the lock of {pair.name} on {host} could not be taken: {error.seen}",
+            why="without it two operations on one pair could open the window for each other",
+            fix=f"see that the manager may write below /run on {host}",
+        ) from error
+
+
+def _held(pair: Pair, host: str, found: LockHolder | Unknown) -> Refused:
+    if isinstance(found, Unknown):
+        who = f"by a holder that cannot be read ({found.why})"
+    else:
+        who = f"by {found.operation} of the manager on {found.manager} since {found.since}"
+    return Refused(
+        f"the pair {pair.name} is locked on {host} {who}",
+        why="two operations on one pair at once could open the window for each other",
+        fix="wait for that operation; if its manager is dead, run `dualsrm recover --take-over`",
+    )
+
+
+def _release(environment: Environment, pair: Pair, host: str, operation: str) -> None:
+    try:
+        environment.ports[host].unlock(pair.name, operation)
+    except DualsrmError as error:
+        environment.observer(
+            Notice(f"the lock of {pair.name} on {host} was not released: {error.seen}; `dualsrm recover` releases it")
+        )

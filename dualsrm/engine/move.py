@@ -1,0 +1,88 @@
+"""The live move from end to end: look, check, plan, lock, run, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dualsrm.checks import blocking, check_move, resolve_move
+from dualsrm.discovery import resources_of
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.executor import Executor
+from dualsrm.engine.journal import FileJournal, interrupted, note
+from dualsrm.engine.locks import pair_locked
+from dualsrm.engine.observe import observe, observe_move
+from dualsrm.engine.report import MoveReport, report_move
+from dualsrm.errors import DualsrmError, Refused
+from dualsrm.model import Domain, Finding, Pair, Snapshot, Unknown
+from dualsrm.plan.move import MoveGoal, plan_move
+from dualsrm.plan.steps import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A move that was looked at and not yet begun."""
+
+    goal: MoveGoal
+    findings: tuple[Finding, ...]
+    plan: Plan
+    """Empty when a finding blocks: there is nothing to plan around."""
+
+
+def prepare_move(
+    environment: Environment, pair: Pair, guest: str, to: str | None, *, state_directory: Path, deadline_s: float
+) -> Prepared:
+    """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
+    snapshot = observe(environment, pair)
+    move = resolve_move(snapshot, guest, to)
+    facts = observe_move(environment, snapshot, guest, move.source, move.target)
+    unfinished = interrupted(state_directory)
+    findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)
+    domain = _domain(snapshot, move.source, guest)
+    goal = MoveGoal(
+        guest=guest,
+        uuid=domain.uuid,
+        resources=resources_of(domain, snapshot.view(move.source)),
+        source=move.source,
+        target=move.target,
+        deadline_s=deadline_s,
+    )
+    return Prepared(goal, findings, () if blocking(findings) else plan_move(goal))
+
+
+def run_move(environment: Environment, pair: Pair, prepared: Prepared, state_directory: Path) -> MoveReport:
+    """Do a prepared move. Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after."""
+    if not prepared.plan:
+        raise Refused("the checks do not allow this move", fix="run `dualsrm check` on the guest for each reason")
+    started = environment.clock.monotonic()
+    goal = prepared.goal
+    journal = FileJournal.begin(state_directory, "migrate", environment.clock)
+    try:
+        journal.write(
+            "intent",
+            verb="migrate",
+            pair=pair.name,
+            guest=goal.guest,
+            source=goal.source,
+            target=goal.target,
+            resources=list(goal.resources),
+        )
+        with pair_locked(environment, pair, journal.operation):
+            run = Executor(environment, journal).run(prepared.plan)
+            report = report_move(journal.operation, goal, run, environment.clock.monotonic() - started)
+            end = {"outcome": report.state.value, "seen": report.seen, "window_s": report.window_s}
+            note(journal, environment.observer, "end", **end)
+    except DualsrmError as error:
+        note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
+        raise
+    finally:
+        journal.close()
+    return report
+
+
+def _domain(snapshot: Snapshot, host: str, guest: str) -> Domain:
+    view = snapshot.view(host).libvirt
+    domain = None if isinstance(view, Unknown) else view.domain(guest)
+    if domain is None:
+        raise Refused(f"libvirt on {host} does not show {guest} any more", fix="run the command again")
+    return domain

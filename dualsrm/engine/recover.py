@@ -1,0 +1,158 @@
+"""`dualsrm recover`: look, and make quiet what an interrupted operation left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dualsrm.discovery import resources_of
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.executor import Executor
+from dualsrm.engine.journal import FileJournal, Interrupted, interrupted, note, over, settle_interrupted
+from dualsrm.engine.locks import pair_locked
+from dualsrm.engine.observe import observe
+from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable, Refused
+from dualsrm.model import LockHolder, Pair, Role, Snapshot, Unknown
+from dualsrm.outcome import Presence, presence
+from dualsrm.plan.recover import Recovery, Seen, plan_recovery
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recovery did for a pair."""
+
+    pair: str
+    settled: tuple[str, ...]
+    """Guests that were made quiet."""
+    refused: tuple[tuple[str, str], ...]
+    """Guests that may not be touched, and why."""
+    failed: tuple[tuple[str, str], ...]
+    """Guests whose recovery did not get through, and what was seen."""
+    closed_operations: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """In doubt outweighs unfinished outweighs done."""
+        if self.refused:
+            return ExitCode.IN_DOUBT
+        return ExitCode.NEEDS_ATTENTION if self.failed else ExitCode.OK
+
+
+def recover(environment: Environment, pair: Pair, state_directory: Path, *, take_over: bool) -> RecoveryReport:
+    """Settle every guest of the pair. A second run finds nothing to do."""
+    snapshot = observe(environment, pair)
+    _must_see_both(snapshot)
+    left = interrupted(state_directory)
+    _free_locks(environment, snapshot, over(state_directory), take_over=take_over)
+    planned = [plan for seen in see_guests(snapshot) if (plan := plan_recovery(pair.hosts, seen)) is not None]
+    journal = FileJournal.begin(state_directory, "recover", environment.clock)
+    try:
+        journal.write("intent", verb="recover", pair=pair.name, guests=[plan.guest for plan in planned])
+        with pair_locked(environment, pair, journal.operation):
+            report = _run_all(environment, pair, journal, planned, left)
+        note(journal, environment.observer, "end", outcome=report.exit_code.name.lower())
+    except DualsrmError as error:
+        note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
+        raise
+    finally:
+        journal.close()
+    if report.exit_code is ExitCode.OK:
+        for operation in report.closed_operations:
+            settle_interrupted(state_directory, operation, journal.operation, environment.clock)
+    return report
+
+
+def _run_all(
+    environment: Environment,
+    pair: Pair,
+    journal: FileJournal,
+    planned: list[Recovery],
+    left: tuple[Interrupted, ...],
+) -> RecoveryReport:
+    settled, failed = [], []
+    for recovery in planned:
+        if recovery.refusal:
+            continue
+        run = Executor(environment, journal).run(recovery.plan)
+        if run.failure is None:
+            settled.append(recovery.guest)
+        else:
+            failed.append((recovery.guest, f"{run.failure.step}: {run.failure.seen}"))
+    return RecoveryReport(
+        pair=pair.name,
+        settled=tuple(settled),
+        refused=tuple((one.guest, one.refusal) for one in planned if one.refusal),
+        failed=tuple(failed),
+        closed_operations=tuple(one.operation for one in left if one.intent.get("pair", pair.name) == pair.name),
+    )
+
+
+def _must_see_both(snapshot: Snapshot) -> None:
+    """Recovering half a pair would act on a guess about the other half."""
+    for host, view in snapshot.views.items():
+        for part in (view.drbd, view.libvirt):
+            if isinstance(part, Unknown):
+                raise HostUnreachable(
+                    f"{host} cannot be seen: {part.why}",
+                    why="what this side may safely undo depends on what the other side does",
+                    fix=f"make {host} answer and run `dualsrm recover` again",
+                )
+
+
+def _free_locks(environment: Environment, snapshot: Snapshot, ours: frozenset[str], *, take_over: bool) -> None:
+    """Locks of this manager's operations that run no more are released; another manager's only when told so."""
+    for host, holder in snapshot.locks.items():
+        if isinstance(holder, LockHolder):
+            if holder.operation not in ours and not take_over:
+                raise Refused(
+                    f"{snapshot.pair.name} is locked on {host} by {holder.operation} of the manager on "
+                    f"{holder.manager} since {holder.since}",
+                    why="that operation may still be running",
+                    fix="if that manager is certainly dead, run `dualsrm recover --take-over`",
+                )
+            environment.ports[host].unlock(snapshot.pair.name, holder.operation)
+
+
+def see_guests(snapshot: Snapshot) -> tuple[Seen, ...]:
+    """Every guest of the pair that lies on its resources."""
+    names: dict[str, None] = {}
+    for view in snapshot.views.values():
+        if not isinstance(view.libvirt, Unknown):
+            names.update(dict.fromkeys(domain.name for domain in view.libvirt.domains))
+    return tuple(seen for name in names if (seen := _see(snapshot, name)) is not None)
+
+
+def _see(snapshot: Snapshot, guest: str) -> Seen | None:
+    uuid, resources = "", dict[str, None]()
+    here: list[Presence] = []
+    job = False
+    for host in snapshot.pair.hosts:
+        view = snapshot.view(host)
+        domain = None if isinstance(view.libvirt, Unknown) else view.libvirt.domain(guest)
+        here.append(presence(domain.state, domain.reason) if domain else Presence.GONE)
+        if domain is not None:
+            uuid = domain.uuid
+            resources.update(dict.fromkeys(resources_of(domain, view)))
+            job = job or domain.job_active is True
+    if not resources:
+        return None
+    active = {
+        host
+        for host, found in zip(snapshot.pair.hosts, here, strict=True)
+        if found in (Presence.RUNNING, Presence.PAUSED)
+    }
+    disturbed = tuple(name for name in resources if _disturbed(snapshot, name, active))
+    return Seen(guest, uuid, tuple(resources), (here[0], here[1]), job, disturbed)
+
+
+def _disturbed(snapshot: Snapshot, name: str, active: set[str]) -> bool:
+    for host in snapshot.pair.hosts:
+        drbd = snapshot.view(host).drbd
+        resource = None if isinstance(drbd, Unknown) else drbd.resource(name)
+        if resource is None:
+            continue
+        if isinstance(resource.options, Unknown) or resource.options.allow_two_primaries:
+            return True
+        if active and resource.role == Role.PRIMARY and host not in active:
+            return True
+    return False

@@ -1,0 +1,64 @@
+"""How long each call outside may take, in seconds, and why just that long.
+
+A lab node pays 0.1 s for a fork, 1 to 3 s for an SSH handshake and tens of seconds for libvirt's first look at QEMU; a
+host under load is no better. A deadline is there to keep the manager answering, not to judge the host, so each is a
+few times what was measured, and short only where a frozen guest is known to make the call hang.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONNECT_S: Final = 10.0
+"""TCP and each phase of the SSH handshake: 1 to 3 s in the lab; a silent host should not cost status more than this."""
+
+CONNECT_ALL_S: Final = 25.0
+"""The phases together, each near its limit but none past it."""
+
+KEEPALIVE_S: Final = 5.0
+"""How often an idle connection sends something, so that a dead path is noticed by TCP at all."""
+
+DEAD_PATH_S: Final = 20.0
+"""Unacknowledged data for this long ends the connection (TCP_USER_TIMEOUT): TCP's own patience is 15 minutes."""
+
+PROBE_S: Final = 20.0
+"""Some ten processes on the host at 0.1 s each in the lab, and a drbdadm that waits for DRBD's configuration lock."""
+
+DRBD_READ_S: Final = 15.0
+"""Two processes; drbdsetup may wait a few seconds for the kernel's genetlink mutex behind another command."""
+
+DRBD_CHANGE_S: Final = 30.0
+"""drbdadm gives drbdsetup 5 s before it calls it stuck, and a promote may run a fence-peer handler first."""
+
+PROCESS_TABLE_S: Final = 15.0
+"""One pass over /proc, thousands of entries on a busy host."""
+
+LOCK_S: Final = 10.0
+"""One shell, a file in memory."""
+
+LIBVIRT_OPEN_S: Final = 20.0
+"""The SSH handshake, one process on the host, then a handful of messages."""
+
+LIBVIRT_READ_S: Final = 15.0
+"""A list or a description: answered from libvirtd's memory, but after whatever holds the domain's lock."""
+
+LIBVIRT_JOB_S: Final = 3.0
+"""Job information of one guest. It hangs while the guest's I/O is frozen, which is no news worth waiting for."""
+
+LIBVIRT_POLL_S: Final = 2.0
+"""One look at a migration's progress: the caller's loop has other things to watch."""
+
+LIBVIRT_ABORT_S: Final = 5.0
+"""Aborting blocks while the source's I/O is frozen; the end is awaited elsewhere."""
+
+LIBVIRT_DESTROY_S: Final = 90.0
+"""libvirt sends SIGTERM, waits 10 s, sends SIGKILL and waits 30 s more (virProcessKillPainfully), then cleans up."""
+
+LIBVIRT_CAPABILITIES_S: Final = 60.0
+"""The first question after boot makes libvirtd start QEMU to ask it: 27 s in the lab. Later it is one message."""
+
+PEER_S: Final = 30.0
+"""virsh on the source starts ssh to the target: two processes and a handshake on either side."""
+
+CLOSE_S: Final = 3.0
+"""Saying goodbye is a courtesy."""

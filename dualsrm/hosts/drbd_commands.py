@@ -1,0 +1,68 @@
+"""The three things dualsrm changes in DRBD, and what DRBD's refusals mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dualsrm.errors import CommandFailed, DeviceHeldOpen
+from dualsrm.hosts.deadlines import DRBD_CHANGE_S
+from dualsrm.hosts.ssh import Completed, SshConnection
+from dualsrm.hosts.text import clean
+
+_NAME: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]*", re.ASCII)
+"""What may stand where drbdadm expects a resource: no option, no `all`, no `name/volume`."""
+
+_REFUSED: Final = 11
+"""drbdsetup's exit status for a state change the kernel refused; drbdadm passes it on."""
+
+_HELD_OPEN: Final = "(-12)"
+"""SS_DEVICE_IN_USE; 8.4 and 9 alike print `State change failed: (-12) Device is held open by someone`."""
+
+
+class DrbdCommands:
+    """Commands on one host, on one resource each."""
+
+    def __init__(self, ssh: SshConnection) -> None:
+        self._ssh = ssh
+
+    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+        """Runtime only: the configuration file is not touched, the connection stays up."""
+        self._run(resource, "net-options", f"--allow-two-primaries={'yes' if allowed else 'no'}")
+
+    def promote(self, resource: str) -> None:
+        """Make it Primary here, never by force."""
+        self._run(resource, "primary")
+
+    def demote(self, resource: str) -> None:
+        """Make it Secondary here; raises `DeviceHeldOpen` while something has the device open."""
+        self._run(resource, "secondary")
+
+    def _run(self, resource: str, *words: str) -> None:
+        host = self._ssh.host.name
+        if not _NAME.fullmatch(resource):
+            raise CommandFailed(
+                f"{clean(resource, 80)!r} is no name of a DRBD resource",
+                why="nothing was run",
+                fix="drbdadm sh-resources",
+            )
+        argv = ["drbdadm", *words, resource]
+        done = self._ssh.run(argv, deadline_s=DRBD_CHANGE_S)
+        if done.exit != 0:
+            raise refusal(f"`{' '.join(argv)}` on {host}", done)
+
+
+def refusal(what: str, done: Completed) -> CommandFailed:
+    """The error for a drbdadm command that did not end with 0."""
+    said = clean(done.stderr) or clean(done.stdout) or "nothing"
+    if done.exit == _REFUSED and _HELD_OPEN in done.stderr + done.stdout:
+        return DeviceHeldOpen(
+            f"{what}: {said}",
+            why="DRBD demotes no device that something has open: whoever it is could write on",
+            fix="end what holds it open (a QEMU, a mount, a device-mapper device), then try again",
+        )
+    return CommandFailed(
+        f"{what} ended with {done.exit}: {said}",
+        why="DRBD decides by the state it is in; its words name the rule",
+        fix="drbdadm status; dmesg | grep drbd",
+    )

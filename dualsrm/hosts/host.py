@@ -1,0 +1,162 @@
+"""The real `HostPort`: one host behind one SSH connection."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from dualsrm.engine.ports import DomainStatus, MigrationJob
+from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
+from dualsrm.hosts import processes
+from dualsrm.hosts.calls import begin
+from dualsrm.hosts.deadlines import PEER_S
+from dualsrm.hosts.drbd_commands import DrbdCommands
+from dualsrm.hosts.libvirt import domains
+from dualsrm.hosts.libvirt.connection import SYSTEM_URI, LibvirtConnection
+from dualsrm.hosts.libvirt.cpu import cpu_verdict
+from dualsrm.hosts.libvirt.domain_xml import DomainXmlError
+from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings
+from dualsrm.hosts.libvirt.view import LibvirtReader
+from dualsrm.hosts.locks import HostLocks
+from dualsrm.hosts.probe import available_memory_of, drbd_of, probe, system_of
+from dualsrm.hosts.ssh import SshConnection, SshSettings
+from dualsrm.hosts.text import clean
+from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LibvirtView, LockHolder, Maybe, Unknown
+
+T = TypeVar("T")
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", re.ASCII)
+
+
+class RealHost:
+    """One host. Nothing is connected until it is asked something; `close` ends what was opened."""
+
+    def __init__(
+        self,
+        host: Host,
+        ssh: SshSettings,
+        *,
+        migration: MigrationSettings | None = None,
+        libvirt_uri: str = SYSTEM_URI,
+    ) -> None:
+        self._host = host
+        self._migration = migration or MigrationSettings()
+        self._ssh = SshConnection(host, ssh)
+        self._libvirt = LibvirtConnection(self._ssh, libvirt_uri)
+        self._reader = LibvirtReader(self._libvirt)
+        self._drbd = DrbdCommands(self._ssh)
+        self._locks = HostLocks(self._ssh)
+
+    @property
+    def host(self) -> Host:
+        """The host as configured."""
+        return self._host
+
+    def close(self) -> None:
+        """Close both connections; calls under way end with an error."""
+        self._libvirt.close()
+        self._ssh.close()
+
+    # --- seeing ---------------------------------------------------------------------------------------
+
+    def observe(self) -> HostView:
+        """Everything, the host itself and libvirt asked at the same time. What cannot be seen is Unknown."""
+        probing = begin(lambda: probe(self._ssh), f"probe of {self._host.name}")
+        listing = begin(self._reader.view, f"libvirt of {self._host.name}")
+        answer, virt = _settled(probing), _settled(listing)
+        if isinstance(answer, Unknown):
+            return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer)
+        if isinstance(virt, LibvirtView):
+            virt = replace(virt, free_memory_bytes=available_memory_of(answer))
+        return HostView(self._host.name, drbd=drbd_of(answer), libvirt=virt, system=system_of(answer))
+
+    def drbd(self) -> DrbdView:
+        """DRBD only. What only the configuration files tell (configured, drift, links) is not in it."""
+        view = drbd_of(probe(self._ssh, drbd_only=True))
+        if isinstance(view, Unknown):
+            raise CommandFailed(
+                f"DRBD on {self._host.name} cannot be read: {view.why}",
+                why="no step can be verified without it",
+                fix=f"on {self._host.name}: drbdsetup status; lsmod | grep drbd",
+            )
+        return view
+
+    def openers(self, minor: int) -> tuple[str, ...]:
+        """Who holds /dev/drbdMINOR open here."""
+        return processes.openers(self._ssh, minor)
+
+    def domain_status(self, guest: str) -> DomainStatus:
+        """State, reason and job of one domain."""
+        return domains.domain_status(self._libvirt, guest)
+
+    def qemu_alive(self, guest_uuid: str) -> bool:
+        """Whether a process with `-uuid UUID` exists, by the process table."""
+        return processes.qemu_alive(self._ssh, guest_uuid)
+
+    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
+        """libvirt's comparison of the guest's CPU with this host's."""
+        try:
+            return cpu_verdict(self._libvirt, domain)
+        except DualsrmError as error:
+            return Unknown(error.seen)
+
+    def reach_peer(self, peer: Host) -> Maybe[str]:
+        """Ask the peer's libvirtd from here. Without a terminal ssh asks no questions: it works or it does not."""
+        try:
+            done = self._ssh.run(["virsh", "-q", "-c", peer.peer_uri, "hostname"], deadline_s=PEER_S)
+        except DualsrmError as error:
+            return Unknown(error.seen)
+        name = done.stdout.strip()
+        if done.exit == 0 and _HOST_NAME.fullmatch(name):
+            return name
+        said = clean(done.stderr) or clean(done.stdout) or "it said nothing"
+        return Unknown(f"`virsh -c {clean(peer.peer_uri, 200)} hostname` on {self._host.name}: {said}")
+
+    def lock_holder(self, pair: str) -> Maybe[LockHolder | None]:
+        """Who holds the pair's lock here."""
+        try:
+            return self._locks.holder(pair)
+        except (HostUnreachable, CommandFailed) as error:
+            return Unknown(error.seen)
+
+    # --- acting ---------------------------------------------------------------------------------------
+
+    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+        """Open or close the window on this side, at runtime only."""
+        self._drbd.set_two_primaries(resource, allowed=allowed)
+
+    def promote(self, resource: str) -> None:
+        """Make it Primary here, never by force."""
+        self._drbd.promote(resource)
+
+    def demote(self, resource: str) -> None:
+        """Make it Secondary here; raises `DeviceHeldOpen` while something has the device open."""
+        self._drbd.demote(resource)
+
+    def destroy(self, guest: str) -> None:
+        """End the guest's QEMU here; a no-op when there is none."""
+        domains.destroy(self._libvirt, guest)
+
+    def start_migration(self, guest: str, target: Host) -> MigrationJob:
+        """Start a peer-to-peer live migration from here; returns once libvirt has been reached."""
+        return LibvirtMigration(self._libvirt, guest, target, self._migration)
+
+    def lock(self, pair: str, holder: LockHolder) -> Maybe[LockHolder] | None:
+        """Take the pair's lock on this host: None when taken, otherwise who holds it."""
+        return self._locks.take(pair, holder)
+
+    def unlock(self, pair: str, operation: str) -> None:
+        """Release the pair's lock if that operation holds it."""
+        self._locks.drop(pair, operation)
+
+
+def _settled(future: Future[T]) -> Maybe[T]:
+    """What a call brought, or why it brought nothing. Each call within has its own deadline, so this one ends."""
+    try:
+        return future.result()
+    except DualsrmError as error:
+        return Unknown(error.seen)
+    except DomainXmlError as error:
+        return Unknown(clean(str(error)))

@@ -1,0 +1,1 @@
+"""libvirt on a host, through the SSH connection the host already has."""

@@ -1,0 +1,87 @@
+#!/bin/bash
+# Everything a host says of itself, libvirt apart, in one go. Arguments: NONCE SCOPE (drbd|all).
+# Both output streams are cut into sections by lines only the asker can foresee:
+#     NONCE begin NAME / the text / an added newline / NONCE end STATUS
+# shellcheck disable=SC2317 # the functions are called through `section`
+LC_ALL=C
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+nonce=$1 scope=$2
+
+section() {
+    local name=$1 status
+    shift
+    printf '%s begin %s\n' "$nonce" "$name"
+    printf '%s begin %s\n' "$nonce" "$name" >&2
+    "$@"
+    status=$?
+    printf '\n%s end %s\n' "$nonce" "$status"
+    printf '\n%s end %s\n' "$nonce" "$status" >&2
+}
+
+clock() {
+    if [[ -n ${EPOCHREALTIME-} ]]; then printf '%s\n' "$EPOCHREALTIME"; else date +%s.%N; fi
+}
+
+text_of() {
+    local -a lines
+    mapfile lines <"$1" && printf '%s' "${lines[@]}"
+}
+
+available_memory() {
+    local key value rest
+    while read -r key value rest; do
+        if [[ $key == MemAvailable: ]]; then
+            printf '%s\n' "$value"
+            return
+        fi
+    done </proc/meminfo
+    return 1
+}
+
+interfaces() {
+    local path
+    for path in /sys/class/net/*; do
+        [[ -e $path || -L $path ]] && printf '%s\n' "${path##*/}"
+    done
+    return 0
+}
+
+# A unit's control group exists just as long as it has processes: no systemctl, no walk through all processes.
+managers() {
+    local unit root hook
+    for unit in pacemaker drbd-reactor linstor-satellite pve-ha-lrm ganeti-noded vdsmd; do
+        for root in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+            if [[ -d $root/system.slice/$unit.service ]]; then
+                printf '%s\n' "$unit"
+                break
+            fi
+        done
+    done
+    for hook in /etc/libvirt/hooks/qemu /etc/libvirt/hooks/qemu.d/*; do
+        [[ -f $hook && -x $hook ]] && printf 'libvirt hook %s\n' "$hook"
+    done
+    return 0
+}
+
+# Read twice, so that the middle can be compared with the middle of the asker's wait.
+section clock_start clock
+# drbdsetup and drbdadm load the kernel module when it is absent. Looking must not change the host.
+if [[ -e /proc/drbd ]]; then
+    section proc_drbd text_of /proc/drbd
+    section events2 drbdsetup events2 --now --statistics
+    section show drbdsetup show
+fi
+if [[ $scope == all ]]; then
+    if [[ -e /proc/drbd ]]; then
+        section configured drbdadm sh-resources
+        section adjust drbdadm -d adjust all
+        [[ -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
+    fi
+    section interfaces interfaces
+    section memory available_memory
+    section managers managers
+fi
+section clock_end clock
+section complete true
+exit 0

@@ -1,0 +1,151 @@
+"""What `status` shows, read off a snapshot: where each guest is, how its resources replicate, whether it could move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dualsrm.checks import Move, blocking, check_move
+from dualsrm.discovery import resources_of
+from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
+
+
+ASKED_BETWEEN_HOSTS = frozenset({"peer-link", "cpu-compatible"})
+"""Checks that need one host to ask the other about one guest: `check` runs them, `status` leaves them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostLine:
+    """One host, and what cannot be seen of it."""
+
+    host: str
+    drbd_version: str | None
+    trouble: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """A resource as one host sees it, in DRBD's own words; `unknown` where the host does not say."""
+
+    host: str
+    role: str
+    connection: str
+    disks: tuple[str, ...]
+    peer_disks: tuple[str, ...]
+    replication: tuple[str, ...]
+    suspended: tuple[str, ...]
+    two_primaries_allowed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLine:
+    """A resource from both viewpoints."""
+
+    resource: str
+    viewpoints: tuple[Viewpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLine:
+    """A guest: its state on each host, its resources, and what keeps it from moving."""
+
+    guest: str
+    states: dict[str, str]
+    """By host: libvirt's word, `absent`, or `unknown`."""
+    resources: tuple[ResourceLine, ...]
+    ready_to_migrate: bool
+    blockers: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairOverview:
+    """All of one pair."""
+
+    pair: str
+    hosts: tuple[HostLine, ...]
+    guests: tuple[GuestLine, ...]
+    locked_by: LockHolder | None
+
+    @property
+    def healthy(self) -> bool:
+        """Everything is seen, and every guest could move."""
+        return all(not host.trouble for host in self.hosts) and all(guest.ready_to_migrate for guest in self.guests)
+
+
+def overview(snapshot: Snapshot, unfinished: str | None) -> PairOverview:
+    """Read the overview off a snapshot."""
+    names: dict[str, None] = {}
+    for view in snapshot.views.values():
+        if not isinstance(view.libvirt, Unknown):
+            names.update(dict.fromkeys(domain.name for domain in view.libvirt.domains))
+    holders = [holder for holder in snapshot.locks.values() if isinstance(holder, LockHolder)]
+    return PairOverview(
+        pair=snapshot.pair.name,
+        hosts=tuple(_host(snapshot, host) for host in snapshot.pair.hosts),
+        guests=tuple(_guest(snapshot, name, unfinished) for name in sorted(names)),
+        locked_by=holders[0] if holders else None,
+    )
+
+
+def _host(snapshot: Snapshot, host: str) -> HostLine:
+    view = snapshot.view(host)
+    parts = dict.fromkeys(part.why for part in (view.drbd, view.libvirt, view.system) if isinstance(part, Unknown))
+    version = None if isinstance(view.drbd, Unknown) else view.drbd.version
+    return HostLine(host, version, tuple(parts))
+
+
+def _guest(snapshot: Snapshot, guest: str, unfinished: str | None) -> GuestLine:
+    states: dict[str, str] = {}
+    active: list[str] = []
+    resources: dict[str, None] = {}
+    for host in snapshot.pair.hosts:
+        view = snapshot.view(host)
+        if isinstance(view.libvirt, Unknown):
+            states[host] = "unknown"
+            continue
+        domain = view.libvirt.domain(guest)
+        states[host] = str(domain.state) if domain else "absent"
+        if domain is not None and domain.state.active:
+            active.append(host)
+        if domain is not None:
+            resources.update(dict.fromkeys(resources_of(domain, view)))
+    findings: tuple[Finding, ...] = ()
+    if len(active) == 1:
+        move = Move(guest, active[0], snapshot.pair.other(active[0]))
+        not_asked = Unknown("status does not ask")
+        checked = check_move(snapshot, move, MoveFacts(not_asked, not_asked), unfinished)
+        findings = tuple(finding for finding in checked if finding.check not in ASKED_BETWEEN_HOSTS)
+    return GuestLine(
+        guest=guest,
+        states=states,
+        resources=tuple(_resource(snapshot, name) for name in resources),
+        ready_to_migrate=len(active) == 1 and not blocking(findings),
+        blockers=blocking(findings),
+    )
+
+
+def _resource(snapshot: Snapshot, name: str) -> ResourceLine:
+    return ResourceLine(name, tuple(_viewpoint(snapshot, host, name) for host in snapshot.pair.hosts))
+
+
+def _viewpoint(snapshot: Snapshot, host: str, name: str) -> Viewpoint:
+    drbd = snapshot.view(host).drbd
+    resource = drbd.resource(name) if isinstance(drbd, DrbdView) else None
+    if resource is None:
+        word = "unknown" if isinstance(drbd, Unknown) else "down"
+        return Viewpoint(host, word, word, (), (), (), (), None)
+    connection = resource.connection
+    peers = connection.volumes if connection else ()
+    return Viewpoint(
+        host=host,
+        role=str(resource.role),
+        connection=str(connection.state) if connection else "none",
+        disks=tuple(str(volume.disk) for volume in resource.volumes),
+        peer_disks=tuple(str(peer.peer_disk) for peer in peers),
+        replication=tuple(str(peer.replication) for peer in peers),
+        suspended=resource.suspended,
+        two_primaries_allowed=_window(resource),
+    )
+
+
+def _window(resource: Resource) -> bool | None:
+    return None if isinstance(resource.options, Unknown) else resource.options.allow_two_primaries

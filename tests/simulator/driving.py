@@ -1,0 +1,64 @@
+"""The real engine on the simulated pair: one move, one recovery, and what was said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dualsrm.engine.environment import Environment, one_by_one
+from dualsrm.engine.move import Prepared, prepare_move, run_move
+from dualsrm.engine.progress import Event
+from dualsrm.engine.recover import RecoveryReport, recover
+from dualsrm.engine.report import MoveReport, MoveState
+from tests.simulator.pair import Reported, SimPair
+
+COPY_DEADLINE_S = 120.0
+
+
+@dataclass
+class Manager:
+    """A manager with a journal of its own."""
+
+    pair: SimPair
+    state: Path
+    events: list[Event] = field(default_factory=list)
+    stop: bool = False
+
+    @property
+    def environment(self) -> Environment:
+        """Its world: everything in order, on the virtual clock."""
+        return Environment(
+            ports=self.pair.ports,
+            clock=self.pair.clock,
+            gather=one_by_one,
+            observer=self.events.append,
+            cancelled=lambda: self.stop,
+        )
+
+    def prepare(self, guest: str, to: str | None = None) -> Prepared:
+        """Look, check, plan."""
+        return prepare_move(
+            self.environment, self.pair.pair, guest, to, state_directory=self.state, deadline_s=COPY_DEADLINE_S
+        )
+
+    def migrate(self, guest: str, to: str | None = None) -> MoveReport:
+        """A whole live move."""
+        return run_move(self.environment, self.pair.pair, self.prepare(guest, to), self.state)
+
+    def recover(self, *, take_over: bool = False) -> RecoveryReport:
+        """A whole recovery."""
+        return recover(self.environment, self.pair.pair, self.state, take_over=take_over)
+
+
+def reported(report: MoveReport, resources: tuple[str, ...]) -> Reported:
+    """What the report promised, for the promises to be held against."""
+    at_target = report.state in (MoveState.MOVED, MoveState.MOVED_UNSETTLED)
+    at_source = report.state in (MoveState.ROLLED_BACK, MoveState.NOT_ROLLED_BACK, MoveState.UNTOUCHED)
+    runs_on = {report.guest: report.target} if at_target else {report.guest: report.source} if at_source else {}
+    settled = report.state in (MoveState.MOVED, MoveState.ROLLED_BACK, MoveState.UNTOUCHED)
+    nowhere = report.state in (MoveState.IN_DOUBT, MoveState.STOPPED, MoveState.DIED)
+    return Reported(
+        runs_on=runs_on,
+        window_open=frozenset() if settled else frozenset(resources),
+        in_doubt=frozenset({report.guest}) if nowhere else frozenset(),
+    )

@@ -1,0 +1,221 @@
+"""A peer-to-peer live migration on the virtual clock: start-up, copy, hand-over, end, and the ways it goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from dualsrm.engine.ports import JobEnded, JobProgress
+from dualsrm.model import DomainState
+from tests.simulator.pair.drbd import KernelRefused
+
+if TYPE_CHECKING:
+    from tests.simulator.pair.qemu import SimLibvirt
+
+
+class LibvirtRefused(Exception):
+    """libvirt said no."""
+
+
+class Phase(Enum):
+    """Where a migration is. Each names what may come next."""
+
+    STARTING = "starting"  # -> PREPARED, ENDED
+    PREPARED = "prepared"  # the target's QEMU exists and holds its disks open -> COPYING, ENDED
+    COPYING = "copying"  # -> HANDOVER, ENDED
+    HANDOVER = "handover"  # both stand still -> SWITCHED, ENDED
+    SWITCHED = "switched"  # the target runs -> ENDED
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How migrations go: durations on the virtual clock, and what goes wrong.
+
+    Defaults follow design section 3: most of the time is start-up on the target, and the source's QEMU exits late.
+    """
+
+    startup_s: float = 2.0
+    copy_s: float = 6.0
+    handover_s: float = 0.3
+    finish_s: float = 0.3
+    source_exit_delay_s: float = 0.5
+    fail_at: Phase | None = None
+    """Fail on entering that phase (COPYING: half way through it); HANDOVER: both stood still, the source resumes."""
+    leftover_on_target: bool = False
+    """A failed migration leaves the target's QEMU paused behind (F06)."""
+    stuck_in_handover: bool = False
+    """Both stay paused and the call comes back with an error: (paused, paused), no job."""
+    error_although_moved: bool = False
+    """The call returns an error though the guest runs on the target (F13)."""
+    success_although_failed: bool = False
+    """The call returns success though the guest stayed."""
+    source_left_paused: bool = False
+    """The guest runs on the target, the source's paused half is never cleaned up (F11)."""
+    never_converges: bool = False
+    """Memory is dirtied faster than copied: copying never ends by itself (F04)."""
+
+
+class Migration:
+    """One migration on the virtual clock: start-up, copy, hand-over, end."""
+
+    def __init__(self, libvirt: SimLibvirt, guest: str, source: str, target: str, script: Script) -> None:
+        self.libvirt = libvirt
+        self.guest, self.source, self.target = guest, source, target
+        self.script = script
+        self.phase = Phase.STARTING
+        self.ended: JobEnded | None = None
+        self.copy_began = 0.0
+
+    def begin(self) -> None:
+        """Refuse what libvirt refuses at once, else start up on the target."""
+        if why := self._refusal():
+            self.ended, self.phase = JobEnded(why, None), Phase.ENDED
+            return
+        self._job(active=True)
+        self._next(self.script.startup_s / 2, self._prepare)
+
+    def _refusal(self) -> str | None:
+        """What the migration call is refused for before anything happens."""
+        source = self.libvirt.records.get((self.source, self.guest))
+        target = self.libvirt.records.get((self.target, self.guest))
+        if source is None:
+            return f"Domain not found: no domain with matching name '{self.guest}'"
+        if not source.state.active:
+            return "Requested operation is not valid: domain is not running"
+        if source.job_active:
+            return "Timed out during operation: cannot acquire state change lock (held by another job)"
+        if target is not None and target.state.active:
+            return f"Requested operation is not valid: domain '{self.guest}' is already active"
+        if not self.libvirt.path_up(self.source, self.target):
+            return f"unable to connect to server at '{self.target}': Connection timed out"
+        return None
+
+    def _next(self, seconds: float, step: Callable[[], None]) -> None:
+        """Take the next step later, unless the migration ended meanwhile."""
+
+        def fire() -> None:
+            if self.phase is not Phase.ENDED:
+                step()
+
+        self.libvirt.clock.after(seconds, fire)
+
+    def _prepare(self) -> None:
+        """libvirt on the target starts the incoming QEMU, which opens its disks for writing."""
+        if self.script.fail_at is Phase.PREPARED:
+            self._fail("internal error: process exited while connecting to monitor")
+            return
+        try:
+            self.libvirt.spawn(self.guest, self.target, incoming=True)
+        except KernelRefused as refused:
+            self._fail(f"internal error: qemu unexpectedly closed the monitor: {refused}")
+            return
+        self.phase = Phase.PREPARED
+        self.libvirt.pause(self.guest, self.target, "migration")
+        self._job(active=True)
+        self._next(self.script.startup_s / 2, self._copy)
+
+    def _copy(self) -> None:
+        self.phase = Phase.COPYING
+        self.copy_began = self.libvirt.clock.monotonic()
+        self.libvirt.note(f"copying the memory of {self.guest}")
+        if self.script.fail_at is Phase.COPYING:
+            self._next(self.script.copy_s / 2, lambda: self._fail("operation failed: job failed unexpectedly"))
+        elif not self.script.never_converges:
+            self._next(self.script.copy_s, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """The source stops and drains; it cannot while its I/O stands frozen (design, section 3, point 2)."""
+        if self.libvirt.frozen(self.source, self.guest):
+            self._next(0.5, self._hand_over)
+            return
+        self.phase = Phase.HANDOVER
+        self.libvirt.pause(self.guest, self.source, "migration")
+        if self.script.stuck_in_handover:
+            self._next(self.script.handover_s, lambda: self._end("operation failed: migration job: is not active"))
+        elif self.script.fail_at is Phase.HANDOVER:
+            self._next(self.script.handover_s, lambda: self._fail("operation failed: migration stream broke"))
+        else:
+            self._next(self.script.handover_s, self._switch)
+
+    def _switch(self) -> None:
+        """The guest runs on the target: from here on it is the target's."""
+        self.phase = Phase.SWITCHED
+        self.libvirt.note(f"{self.guest} is handed over")
+        self.libvirt.run(self.guest, self.target, "migrated")
+        self._next(self.script.finish_s, self._finish)
+
+    def _finish(self) -> None:
+        if not self.script.source_left_paused:
+            delay = self.script.source_exit_delay_s
+            self.libvirt.inactive(self.guest, self.source, "migrated", exits_after=delay)
+        lied = self.script.error_although_moved or self.script.source_left_paused
+        self._end("internal error: client socket is closed" if lied else None)
+
+    def _fail(self, why: str) -> None:
+        """Before the hand-over is complete: the target's half goes, the source runs on."""
+        if not self.script.leftover_on_target:
+            self.libvirt.inactive(self.guest, self.target, "failed")
+        record = self.libvirt.records[self.source, self.guest]
+        if self.phase is Phase.HANDOVER and record.state is DomainState.PAUSED:
+            self.libvirt.run(self.guest, self.source, "migration_canceled")
+        self._end(None if self.script.success_although_failed else why)
+
+    def _end(self, error: str | None) -> None:
+        statistics = replace(self.progress(), downtime_s=self.script.handover_s) if error is None else None
+        self.phase, self.ended = Phase.ENDED, JobEnded(error, statistics)
+        self._job(active=False)
+        self.libvirt.note(f"migration call of {self.guest} returns: {error or 'success'}")
+
+    def _job(self, *, active: bool) -> None:
+        for host in (self.source, self.target):
+            record = self.libvirt.records.get((host, self.guest))
+            if record is not None:
+                record.job_active = active and record.state.active
+
+    def abort(self) -> None:
+        """virDomainAbortJob: cancels what was not handed over; later there is no job to abort."""
+        if self.phase in (Phase.HANDOVER, Phase.SWITCHED):
+            return
+        if self.phase is Phase.ENDED:
+            raise LibvirtRefused("Requested operation is not valid: no job is active on the domain")
+        self._next(0.2, lambda: self._cancel("operation aborted: migration out job: canceled by client"))
+
+    def _cancel(self, why: str) -> None:
+        if self.phase not in (Phase.HANDOVER, Phase.SWITCHED):
+            self._fail(why)
+
+    def lost_path(self) -> None:
+        """The migration network broke: before the hand-over the move is off, after it nothing is left to send."""
+        if self.phase not in (Phase.SWITCHED, Phase.ENDED):
+            self._next(0.5, lambda: self._cancel("operation failed: migration stream broke"))
+
+    def lost_a_half(self, host: str) -> None:
+        """One of the two QEMUs is gone, or its host."""
+        if self.phase is Phase.ENDED:
+            return
+        if self.phase is Phase.SWITCHED:
+            self._end("internal error: client socket is closed" if host == self.source else None)
+        else:
+            self._fail(f"operation failed: lost {self.guest} on {host}")
+
+    def progress(self) -> JobProgress:
+        """libvirt's statistics now."""
+        total = self.libvirt.guests[self.guest].memory_bytes
+        if self.phase in (Phase.STARTING, Phase.PREPARED):
+            return JobProgress(memory_total=total)
+        elapsed = self.libvirt.clock.monotonic() - self.copy_began
+        share = elapsed / self.script.copy_s
+        remaining = int(total * (0.1 if self.script.never_converges else 1) * max(0.0, 1 - min(share, 1)))
+        if self.script.never_converges:
+            remaining = max(remaining, total // 10)
+        return JobProgress(
+            memory_total=total,
+            memory_processed=int(total * share),
+            memory_remaining=remaining,
+            dirty_rate_bytes_per_second=total // 20,
+            iteration=1 + int(share),
+            downtime_s=self.script.handover_s,
+        )

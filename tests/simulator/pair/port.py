@@ -1,0 +1,286 @@
+"""The engine's ports onto the simulated pair: every call is logged, met by faults, and takes a little time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from dualsrm.engine.ports import DomainStatus, JobEnded, JobProgress
+from dualsrm.errors import CommandFailed, DeadlineExceeded, DeviceHeldOpen, HostUnreachable
+from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LockHolder, Maybe, Unknown
+from tests.simulator.pair import rules, views
+from tests.simulator.pair.drbd import KernelRefused
+from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
+from tests.simulator.pair.migration import LibvirtRefused, Migration
+from tests.simulator.pair.state import Machine
+
+if TYPE_CHECKING:
+    from tests.simulator.pair.pair import SimPair
+
+T = TypeVar("T")
+
+
+class SimHostPort:
+    """`HostPort` of one simulated host."""
+
+    def __init__(self, pair: SimPair, host: Host) -> None:
+        self._pair = pair
+        self._host = host
+
+    @property
+    def host(self) -> Host:
+        """The host as configured."""
+        return self._host
+
+    @property
+    def _machine(self) -> Machine:
+        return self._pair.machines[self._host.name]
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def observe(self) -> HostView:
+        """Everything; what does not answer is Unknown."""
+        try:
+            return self.call("observe", "", lambda: views.host_view(self._pair, self._host.name))
+        except (HostUnreachable, CommandFailed) as error:
+            return views.silent_view(self._host.name, error.seen)
+
+    def drbd(self) -> DrbdView:
+        """DRBD only."""
+        return self.call("drbd", "", lambda: views.drbd_view(self._pair, self._host.name))
+
+    def openers(self, minor: int) -> tuple[str, ...]:
+        """Who holds a device open."""
+        nodes = self._pair.drbd.of_host(self._host.name)
+        names = [node.resource for node in nodes if minor in node.minors]
+        holders = self._pair.drbd.holders
+        return self.call(
+            "openers", str(minor), lambda: tuple(h for name in names for h in holders(self._host.name, name))
+        )
+
+    def domain_status(self, guest: str) -> DomainStatus:
+        """State, reason and job of one domain."""
+
+        def ask() -> DomainStatus:
+            record = self._pair.libvirt.records.get((self._host.name, guest))
+            return DomainStatus(record.state, record.reason, record.job_active) if record else DomainStatus(None)
+
+        return self.call("domain_status", guest, ask)
+
+    def qemu_alive(self, guest_uuid: str) -> bool:
+        """The process table."""
+        guest = next((g.name for g in self._pair.libvirt.guests.values() if g.uuid == guest_uuid), guest_uuid)
+        return self.call("qemu_alive", guest, lambda: self._pair.libvirt.qemu(self._host.name, guest) is not None)
+
+    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
+        """What the machine was told to answer."""
+        try:
+            return self.call("cpu_verdict", domain.name, lambda: self._machine.cpu)
+        except (HostUnreachable, CommandFailed) as error:
+            return Unknown(error.seen)
+
+    def reach_peer(self, peer: Host) -> Maybe[str]:
+        """The peer's name, if it is up and the hosts reach each other."""
+
+        def ask() -> Maybe[str]:
+            if self._machine.peer_link is not None:
+                return self._machine.peer_link
+            up = self._pair.hosts_meet(self._host.name, peer.name)
+            return peer.name if up else Unknown(f"unable to connect to server at '{peer.peer_uri}'")
+
+        try:
+            return self.call("reach_peer", peer.name, ask)
+        except (HostUnreachable, CommandFailed) as error:
+            return Unknown(error.seen)
+
+    def lock_holder(self, pair: str) -> Maybe[LockHolder | None]:
+        """Who holds the pair's lock here."""
+        try:
+            return self.call("lock_holder", pair, lambda: self._machine.locks.get(pair))
+        except (HostUnreachable, CommandFailed) as error:
+            return Unknown(error.seen)
+
+    # --- changing ---------------------------------------------------------------------------------
+
+    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+        """`drbdadm net-options --allow-two-primaries`."""
+        self.call(
+            "set_two_primaries",
+            resource,
+            lambda: self._pair.drbd.set_two_primaries(self._host.name, resource, allowed=allowed),
+            detail="yes" if allowed else "no",
+            lie=lambda: None,
+        )
+
+    def promote(self, resource: str) -> None:
+        """`drbdadm primary`."""
+        self.call("promote", resource, lambda: self._pair.drbd.promote(self._host.name, resource), lie=lambda: None)
+
+    def demote(self, resource: str) -> None:
+        """`drbdadm secondary`."""
+        self.call("demote", resource, lambda: self._pair.drbd.demote(self._host.name, resource), lie=lambda: None)
+
+    def destroy(self, guest: str) -> None:
+        """virDomainDestroy; blocks while the guest's I/O stands frozen here."""
+
+        def destroy() -> None:
+            self.blocks_while_frozen(guest)
+            self._pair.libvirt.destroy(self._host.name, guest)
+
+        self.call("destroy", guest, destroy, lie=lambda: None)
+
+    def start_migration(self, guest: str, target: Host) -> SimJob:
+        """Start a migration by the pair's script."""
+
+        def start() -> SimJob:
+            script = self._pair.script
+            return SimJob(self, guest, self._pair.libvirt.migrate(guest, self._host.name, target.name, script))
+
+        return self.call(
+            "start_migration", guest, start, detail=f"to {target.name}", lie=lambda: SimJob(self, guest, None)
+        )
+
+    def lock(self, pair: str, holder: LockHolder) -> Maybe[LockHolder] | None:
+        """None: taken, or already this operation's."""
+
+        def take() -> LockHolder | None:
+            held = self._machine.locks.setdefault(pair, holder)
+            return None if held.operation == holder.operation else held
+
+        return self.call("lock", pair, take, lie=lambda: None)
+
+    def unlock(self, pair: str, operation: str) -> None:
+        """Release the lock if it is this operation's."""
+
+        def release() -> None:
+            held = self._machine.locks.get(pair)
+            if held is not None and held.operation == operation:
+                del self._machine.locks[pair]
+
+        self.call("unlock", pair, release, lie=lambda: None)
+
+    # --- how a call goes --------------------------------------------------------------------------
+
+    def blocks_while_frozen(self, guest: str) -> None:
+        """libvirt calls on a guest whose I/O is frozen do not come back (design, section 3, learned on the way)."""
+        if self._pair.libvirt.frozen(self._host.name, guest):
+            self._pair.clock.advance(self._pair.timeout_s)
+            raise DeadlineExceeded(f"libvirt on {self._host.name} did not answer about {guest}")
+
+    def call(
+        self,
+        method: Method,
+        subject: str,
+        effect: Callable[[], T],
+        *,
+        detail: str = "",
+        lie: Callable[[], T] | None = None,
+    ) -> T:
+        """Log a call, let the world and the faults meet it, and turn refusals into the engine's errors."""
+        pair = self._pair
+        if pair.dead:
+            raise ManagerCrash
+        call = Call(pair.clock.monotonic(), self._host.name, method, subject, detail)
+        pair.timeline.append(call)
+        pair.trigger("before", call)
+        pair.clock.advance(pair.call_s)
+        try:
+            result = self._under_faults(call, effect, lie)
+        except BaseException as error:
+            call.result = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise
+        else:
+            call.result = _short(result)
+            return result
+        finally:
+            pair.trigger("after", call)
+
+    def _under_faults(self, call: Call, effect: Callable[[], T], lie: Callable[[], T] | None) -> T:
+        pair = self._pair
+        fault = next((f for f in pair.faults if f.meets(call)), None)
+        if fault is not None and fault.kind == "crash_before":
+            pair.crash()
+        if not (self._machine.powered and self._machine.reachable):
+            pair.clock.advance(pair.timeout_s)
+            raise HostUnreachable(f"{self._host.name} does not answer")
+        if fault is None:
+            return self._do(effect)
+        return self._faulty(call, fault, effect, lie)
+
+    def _faulty(self, call: Call, fault: Fault, effect: Callable[[], T], lie: Callable[[], T] | None) -> T:
+        pair = self._pair
+        what = f"{call.method} {call.subject} on {call.host}"
+        match fault.kind:
+            case "error":
+                raise CommandFailed(f"{what}: injected error")
+            case "lie" if lie is not None:
+                return lie()
+            case "timeout" | "timeout_done":
+                if fault.kind == "timeout_done":
+                    self._do(effect)
+                pair.clock.advance(pair.timeout_s)
+                raise DeadlineExceeded(f"{what}: no answer within {pair.timeout_s:g} s")
+            case "crash_after":
+                self._do(effect)
+                pair.crash()
+        raise AssertionError(f"{fault.kind} means nothing for {call.method}")
+
+    def _do(self, effect: Callable[[], T]) -> T:
+        try:
+            return effect()
+        except KernelRefused as refused:
+            kind = DeviceHeldOpen if refused.refusal is rules.HELD_OPEN else CommandFailed
+            raise kind(str(refused)) from refused
+        except LibvirtRefused as refused:
+            raise CommandFailed(str(refused)) from refused
+
+
+class SimJob:
+    """`MigrationJob`: looks at a migration that goes on by itself; without one, at a lie that says it ended well."""
+
+    def __init__(self, port: SimHostPort, guest: str, migration: Migration | None) -> None:
+        self._port = port
+        self._guest = guest
+        self._migration = migration
+
+    def poll(self) -> JobProgress | JobEnded | None:
+        """Progress, the end, or None when libvirt cannot be asked: a poll raises nothing, only the manager dies."""
+        try:
+            return self._port.call("job_poll", self._guest, self._look, lie=lambda: JobEnded(None, None))
+        except (HostUnreachable, CommandFailed):
+            return None
+
+    def _look(self) -> JobProgress | JobEnded | None:
+        if self._migration is None:
+            return JobEnded(None, None)
+        return self._migration.ended or self._migration.progress()
+
+    def abort(self) -> None:
+        """virDomainAbortJob; blocks while the source's I/O stands frozen."""
+
+        def abort() -> None:
+            self._port.blocks_while_frozen(self._guest)
+            if self._migration is not None:
+                self._migration.abort()
+
+        self._port.call("job_abort", self._guest, abort, lie=lambda: None)
+
+
+def _short(result: object) -> str:
+    """A result in a few words, for the log."""
+    match result:
+        case None | SimJob():
+            words = "ok"
+        case HostView() | DrbdView():
+            words = "seen"
+        case DomainStatus():
+            words = f"{result.state} ({result.reason}){', job' if result.job_active else ''}"
+        case JobEnded():
+            words = f"ended: {result.error or 'success'}"
+        case JobProgress():
+            words = f"{result.memory_processed or 0} of {result.memory_total} bytes"
+        case LockHolder():
+            words = f"held by {result.operation}"
+        case _:
+            words = str(result)
+    return words

@@ -1,0 +1,230 @@
+"""The live move on the simulated pair: the good way, every fault at every call, a crash between any two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from dualsrm.engine.report import MoveState
+from dualsrm.errors import DualsrmError, ExitCode
+from tests.simulator.driving import Manager, reported
+from tests.simulator.pair import (
+    MUTATING_KINDS,
+    READING_KINDS,
+    Fault,
+    Kind,
+    ManagerCrash,
+    Method,
+    Phase,
+    Script,
+    SimPair,
+    assert_promises,
+)
+
+DIALECTS: tuple[Literal["8.4", "9"], ...] = ("8.4", "9")
+GUESTS = {"web": ("web",), "db": ("db-data", "db-log")}
+
+
+@pytest.fixture(params=DIALECTS)
+def pair(request: pytest.FixtureRequest) -> SimPair:
+    return SimPair(request.param)
+
+
+@pytest.fixture
+def manager(pair: SimPair, tmp_path: Path) -> Manager:
+    return Manager(pair, tmp_path)
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_there_and_back(manager: Manager, guest: str) -> None:
+    for target in ("beta", "alpha", "beta"):
+        report = manager.migrate(guest)
+        assert (report.state, report.target) == (MoveState.MOVED, target), report.seen
+        assert report.window_s is not None
+        assert_promises(manager.pair, reported(report, GUESTS[guest]))
+
+
+def test_a_multi_disk_guest_moves_with_all_its_resources(manager: Manager) -> None:
+    manager.migrate("db")
+    promoted = {call.subject for call in manager.pair.calls if call.method == "promote"}
+    assert promoted == set(GUESTS["db"])
+
+
+# --- every step x every fault ---------------------------------------------------------------------
+
+FAULTY_CALLS: tuple[tuple[Method, str | None], ...] = (
+    ("lock", None),
+    ("set_two_primaries", "alpha"),
+    ("set_two_primaries", "beta"),
+    ("promote", "beta"),
+    ("start_migration", "alpha"),
+    ("job_poll", "alpha"),
+    ("demote", "alpha"),
+    ("unlock", None),
+)
+READ_CALLS: tuple[tuple[Method, str | None], ...] = (
+    ("drbd", "alpha"),
+    ("drbd", "beta"),
+    ("domain_status", "alpha"),
+    ("domain_status", "beta"),
+    ("qemu_alive", "alpha"),
+    ("qemu_alive", "beta"),
+)
+HOW_OFTEN: tuple[int | None, ...] = (1, 3, None)
+
+
+def _matrix() -> Iterator[tuple[Kind, Method, str | None, int, int | None]]:
+    for method, host in FAULTY_CALLS:
+        for kind in MUTATING_KINDS:
+            for nth in (1, 2, 3):
+                for times in HOW_OFTEN if not kind.startswith("crash") else (1,):
+                    yield kind, method, host, nth, times
+    for method, host in READ_CALLS:
+        for kind in READING_KINDS:
+            for nth in (1, 2, 3, 4, 5):
+                for times in HOW_OFTEN:
+                    yield kind, method, host, nth, times
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize(("kind", "method", "host", "nth", "times"), list(_matrix()))
+def test_every_fault_at_every_call(  # noqa: PLR0917 - the axes of the matrix
+    manager: Manager, guest: str, kind: Kind, method: Method, host: str | None, nth: int, times: int | None
+) -> None:
+    """Whatever happens: the promises hold against what was said, and a recovery ends in a quiet pair."""
+    pair = manager.pair
+    prepared = manager.prepare(guest)
+    # Only what the engine does after the checks is under test here; the checks have their own tests.
+    pair.timeline.clear()
+    fault = Fault(kind, method, host=host, nth=nth, times=times)
+    pair.faults.append(fault)
+    try:
+        report = manager.migrate(guest)
+    except ManagerCrash:
+        pair.faults.clear()
+        pair.clock.advance(60)
+        pair.restart_manager()
+    except DualsrmError as error:
+        assert error.exit_code in (ExitCode.REFUSED, ExitCode.UNREACHABLE)
+        assert not pair.changed_anything()
+    else:
+        assert_promises(pair, reported(report, prepared.goal.resources))
+        assert (report.exit_code is ExitCode.OK) == (report.state is MoveState.MOVED)
+    pair.faults.clear()
+    _recovers(manager)
+
+
+def _recovers(manager: Manager) -> None:
+    """P6: recovery reaches a quiet pair, and a second run finds nothing to do."""
+    pair = manager.pair
+    pair.clock.advance(30)
+    first = manager.recover()
+    assert first.exit_code is ExitCode.OK, first
+    assert_promises(pair)
+    before = len(pair.calls)
+    second = manager.recover()
+    assert not (second.settled or second.failed or second.refused)
+    assert all(call.method in ("observe", "lock_holder", "lock", "unlock") for call in pair.calls[before:])
+
+
+# --- what libvirt may do --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        (Script(fail_at=Phase.PREPARED), MoveState.ROLLED_BACK),
+        (Script(fail_at=Phase.COPYING), MoveState.ROLLED_BACK),
+        (Script(fail_at=Phase.HANDOVER), MoveState.ROLLED_BACK),
+        (Script(fail_at=Phase.COPYING, leftover_on_target=True), MoveState.ROLLED_BACK),
+        (Script(error_although_moved=True), MoveState.MOVED),
+        (Script(fail_at=Phase.COPYING, success_although_failed=True), MoveState.ROLLED_BACK),
+        (Script(source_left_paused=True), MoveState.MOVED),
+        (Script(stuck_in_handover=True), MoveState.IN_DOUBT),
+        (Script(never_converges=True), MoveState.ROLLED_BACK),
+        (Script(source_exit_delay_s=20), MoveState.MOVED),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Script) else "",
+)
+@pytest.mark.parametrize("guest", GUESTS)
+def test_the_outcome_is_read_from_both_hosts(manager: Manager, guest: str, script: Script, state: MoveState) -> None:
+    manager.pair.script = script
+    report = manager.migrate(guest)
+    assert report.state is state, report.seen
+    assert_promises(manager.pair, reported(report, GUESTS[guest]))
+
+
+def test_aborted_by_someone_at_half(manager: Manager) -> None:
+    manager.pair.during_copy(0.5, lambda: manager.pair.abort_migration("web"))
+    report = manager.migrate("web")
+    assert report.state is MoveState.ROLLED_BACK
+    assert_promises(manager.pair, reported(report, GUESTS["web"]))
+
+
+def test_the_operator_stops_it_while_memory_is_copied(manager: Manager) -> None:
+    def stop() -> None:
+        manager.stop = True
+
+    manager.pair.during_copy(0.5, stop)
+    report = manager.migrate("web")
+    assert report.state is MoveState.ROLLED_BACK
+    assert "asked to stop" in report.seen
+    assert_promises(manager.pair, reported(report, GUESTS["web"]))
+
+
+def test_the_guest_shuts_itself_down_midway(manager: Manager) -> None:
+    manager.pair.during_copy(0.5, lambda: manager.pair.shut_down_guest("web"))
+    report = manager.migrate("web")
+    assert report.state is MoveState.STOPPED
+    assert not any(call.method == "start_migration" for call in manager.pair.calls[-3:])
+
+
+# --- what holds a device open ---------------------------------------------------------------------
+
+
+def test_demote_refused_for_a_while_is_waited_out(manager: Manager) -> None:
+    """F28: udev, a scan, a slow QEMU."""
+    manager.pair.after_call("start_migration", lambda: manager.pair.open_device("alpha", "web", seconds=25))
+    report = manager.migrate("web")
+    assert report.state is MoveState.MOVED, report.seen
+    assert_promises(manager.pair, reported(report, GUESTS["web"]))
+
+
+def test_demote_refused_for_ever_ends_moved_and_says_what_is_open(manager: Manager) -> None:
+    manager.pair.after_call("start_migration", lambda: manager.pair.open_device("alpha", "web", command="dd"))
+    report = manager.migrate("web")
+    assert report.state is MoveState.MOVED_UNSETTLED
+    assert report.exit_code is ExitCode.NEEDS_ATTENTION
+    assert "dd" in report.seen
+    assert_promises(manager.pair, reported(report, GUESTS["web"]))
+
+
+# --- refusals touch nothing -----------------------------------------------------------------------
+
+
+def test_a_second_manager_is_refused_with_who_and_since_when(manager: Manager, tmp_path: Path) -> None:
+    other = Manager(manager.pair, tmp_path / "other")
+    prepared = other.prepare("db")
+    manager.pair.after_call("start_migration", lambda: _refused(other))
+    assert manager.migrate("web").state is MoveState.MOVED
+    assert prepared.goal.guest == "db"
+
+
+def _refused(other: Manager) -> None:
+    before = len(other.pair.changed_anything())
+    prepared = other.prepare("db")
+    assert not prepared.plan
+    (held,) = {finding.seen for finding in prepared.findings if finding.check == "pair-unlocked" and finding.why}
+    assert "migrate" in held
+    assert len(other.pair.changed_anything()) == before
+
+
+def test_a_change_between_the_checks_and_the_first_act_leaves_all_untouched(manager: Manager) -> None:
+    manager.pair.after_call("lock", lambda: manager.pair.cut_link("web"), host="beta")
+    report = manager.migrate("web")
+    assert report.state is MoveState.UNTOUCHED
+    assert report.exit_code is ExitCode.REFUSED
+    assert not manager.pair.changed_anything()

@@ -1,0 +1,93 @@
+"""The journal: what is on disk before the act, and what counts as an end."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from dualsrm.engine.environment import SystemClock
+from dualsrm.engine.journal import FileJournal, interrupted, note, over, settle_interrupted
+from dualsrm.engine.progress import Event, Notice
+from dualsrm.errors import Refused
+
+
+def _begin(directory: Path) -> FileJournal:
+    journal = FileJournal.begin(directory, "migrate", SystemClock())
+    journal.write("intent", guest="web; rm -rf /", pair="lab")
+    return journal
+
+
+def test_an_operation_without_an_end_is_interrupted(tmp_path: Path) -> None:
+    journal = _begin(tmp_path)
+    journal.close()
+    (found,) = interrupted(tmp_path)
+    assert found.operation == journal.operation
+    assert found.intent["guest"] == "web; rm -rf /"
+
+
+def test_an_operation_that_still_runs_is_neither_interrupted_nor_over(tmp_path: Path) -> None:
+    """Else a recovery beside a running move would take its lock and undo its work."""
+    journal = _begin(tmp_path)
+    assert interrupted(tmp_path) == ()
+    assert over(tmp_path) == frozenset()
+    journal.close()
+    assert over(tmp_path) == {journal.operation}
+
+
+def test_an_end_ends_it(tmp_path: Path) -> None:
+    journal = _begin(tmp_path)
+    journal.write("end", outcome="moved")
+    journal.close()
+    assert interrupted(tmp_path) == ()
+
+
+def test_a_line_cut_short_is_not_an_end(tmp_path: Path) -> None:
+    journal = _begin(tmp_path)
+    path = tmp_path / "operations" / f"{journal.operation}.jsonl"
+    journal.close()
+    with path.open("a") as file:
+        file.write('{"kind": "end", "outc')
+    assert len(interrupted(tmp_path)) == 1
+
+
+def test_recovery_ends_it_even_after_a_line_cut_short(tmp_path: Path) -> None:
+    journal = _begin(tmp_path)
+    path = tmp_path / "operations" / f"{journal.operation}.jsonl"
+    with path.open("a") as file:
+        file.write('{"kind": "st')
+    journal.close()
+    settle_interrupted(tmp_path, journal.operation, "some-recovery", SystemClock())
+    assert interrupted(tmp_path) == ()
+    assert json.loads(path.read_text().splitlines()[-1])["by"] == "some-recovery"
+
+
+def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
+    journal = _begin(tmp_path)
+    path = tmp_path / "operations" / f"{journal.operation}.jsonl"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_unwritable_directory_refuses_before_anything_is_touched(tmp_path: Path) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.write_text("")
+    with pytest.raises(Refused) as refused:
+        FileJournal.begin(blocked, "migrate", SystemClock())
+    assert "journal" in refused.value.seen
+    assert refused.value.fix
+
+
+def test_a_journal_that_fills_up_midway_is_told_and_survived(tmp_path: Path) -> None:
+    """F58: once something was touched, a full disk must not stop what makes it safe again."""
+    journal = _begin(tmp_path)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, journal._descriptor)
+    told: list[Event] = []
+    note(journal, told.append, "step", step="demote")
+    assert [type(event) for event in told] == [Notice]
+
+
+def test_no_operations_yet(tmp_path: Path) -> None:
+    assert interrupted(tmp_path) == ()
