@@ -8,7 +8,6 @@ from dualsrm.checks import Move, blocking, check_move
 from dualsrm.discovery import resources_of
 from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
 
-
 ASKED_BETWEEN_HOSTS = frozenset({"peer-link", "cpu-compatible"})
 """Checks that need one host to ask the other about one guest: `check` runs them, `status` leaves them out."""
 

@@ -64,8 +64,8 @@ def caches_safe(case: Case) -> Findings:
             subject,
             f"{disk.target} of {domain.name} has cache={disk.cache}",
             "A host cache keeps data the other host never sees: libvirt refuses, and forcing it corrupts the disk.",
-            f"{on(case.move.source, 'virsh', 'edit', domain.name)}: cache='none' in <driver> of {disk.target};"
-            " in force after the guest's next cold start",
+            f"write cache='none' into <driver> of {disk.target}, in force from the guest's next cold start:"
+            f" {on(case.move.source, 'virsh', 'edit', domain.name)}",
         )
     if not disks:
         yield passed(domain.name, "no writable disk")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dualsrm.checks.case import Case, Findings, each_end, failed, known, on, passed, unknown
 from dualsrm.checks.hosts import RECOVER
-from dualsrm.model import Domain, DomainState
+from dualsrm.model import Domain, DomainState, Finding
 
-_MIGRATION_REASONS = ("migration", "postcopy", "postcopy-failed", "post-copy", "post-copy-failed")
+_MIGRATION_REASONS = ("migration", "postcopy", "postcopy-failed")
+"""Reasons that say that a migration of the guest has not come to its end."""
 
 
 def guest_on_source(case: Case) -> Findings:
@@ -23,10 +24,10 @@ def guest_on_source(case: Case) -> Findings:
             "A state nobody knows is never taken for running.",
             on(source, "virsh", "domstate", "--reason", guest),
         )
-    elif domain.state is DomainState.RUNNING:
+    elif domain.state is DomainState.RUNNING and domain.reason not in _MIGRATION_REASONS:
         yield passed(guest, f"runs on {source}")
-    elif domain.state is DomainState.PAUSED:
-        yield from _paused(domain, source)
+    elif domain.state in (DomainState.RUNNING, DomainState.PAUSED):
+        yield _halted(domain, source)
     else:
         yield failed(
             guest,
@@ -43,19 +44,20 @@ def _revive(domain: Domain, source: str) -> str:
     return f"wait until it is over: {on(source, 'virsh', 'domstate', '--reason', domain.name)}"
 
 
-def _paused(domain: Domain, source: str) -> Findings:
-    seen = f"{domain.name} is paused on {source} ({domain.reason})"
+def _halted(domain: Domain, source: str) -> Finding:
+    """Paused, or half of a migration: fine only when a person paused it."""
+    guest = domain.name
+    seen = f"{guest} is {domain.state.value} on {source} ({domain.reason})"
     if domain.reason == "user":
-        yield passed(domain.name, f"paused on {source} by a person")
-    elif domain.reason in _MIGRATION_REASONS:
+        return passed(guest, f"paused on {source} by a person")
+    if domain.reason in _MIGRATION_REASONS:
         # Resuming here could run the guest twice: the other half may be the one that owns it.
-        yield failed(domain.name, seen, "An earlier migration left it so; which half is the guest is open.", RECOVER)
-    elif domain.reason == "ioerror":
-        fix = on(source, "virsh", "domblkerror", domain.name)
-        yield failed(domain.name, seen, "Its disk failed a request; libvirt refuses to move it like that.", fix)
-    else:
-        fix = f"find out why, then: {on(source, 'virsh', 'resume', domain.name)}"
-        yield failed(domain.name, seen, "Nobody paused it on purpose; a move would carry the fault along.", fix)
+        return failed(guest, seen, "An earlier migration left it so; which half is the guest is open.", RECOVER)
+    if domain.reason == "ioerror":
+        fix = on(source, "virsh", "domblkerror", guest)
+        return failed(guest, seen, "Its disk failed a request; libvirt refuses to move it like that.", fix)
+    fix = f"find out why, then: {on(source, 'virsh', 'resume', guest)}"
+    return failed(guest, seen, "Nobody paused it on purpose; a move would carry the fault along.", fix)
 
 
 def guest_no_job(case: Case) -> Findings:

@@ -128,10 +128,10 @@ def no_other_manager(case: Case, host: str) -> Findings:
 
 def _part_with(host: str, other: str) -> str:
     """How to end another owner's reign without stopping what it started."""
-    word = other.lower()
-    if "hook" in word:
-        return f"if dualsrm is to manage this pair: {on(host, 'chmod', 'a-x', '/etc/libvirt/hooks/qemu')}"
-    if "pacemaker" in word:
+    _, slash, path = other.partition("/")
+    if slash:  # a hook, named by its file
+        return f"if it has to do with DRBD or with starting guests: {on(host, 'chmod', 'a-x', slash + path)}"
+    if other == "pacemaker":
         # Stopping Pacemaker stops its resources, guests among them, unless maintenance mode is set first.
         calm = on(host, "crm_attribute", "--name", "maintenance-mode", "--update", "true")
         return f"if dualsrm is to manage this pair: {calm} && {on(host, 'systemctl', 'disable', '--now', 'pacemaker')}"

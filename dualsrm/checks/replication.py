@@ -178,14 +178,21 @@ def io_not_suspended(_: Case, host: str, resource: Resource) -> Findings:
     if not resource.suspended:
         yield passed(subject, "I/O runs")
         return
-    by_user = resource.suspended == ("user",)
     yield failed(
         subject,
         f"I/O of {resource.name} is suspended on {host} by {', '.join(resource.suspended)}",
         "QEMU waits for its last write before it hands over, and it would wait for ever.",
-        # Whoever froze it for fencing or quorum waits for a verdict: a resume by hand would let a stale side write.
-        on(host, "drbdadm", "resume-io", resource.name) if by_user else RECOVER,
+        _thaw(host, resource),
     )
+
+
+def _thaw(host: str, resource: Resource) -> str:
+    """Frozen for fencing it waits for a verdict on the other side: a resume by hand would let a stale side write."""
+    if "fencing" in resource.suspended:
+        return RECOVER
+    if resource.suspended == ("user",):
+        return on(host, "drbdadm", "resume-io", resource.name)
+    return f"bring its disk and its connection back: {on(host, 'drbdadm', 'adjust', resource.name)}"
 
 
 @each_viewpoint

@@ -14,6 +14,8 @@ from dualsrm.engine.environment import Environment, SystemClock, unwatched
 from dualsrm.engine.locate import find_pair
 from dualsrm.engine.progress import Observer
 from dualsrm.hosts.host import RealHost
+from dualsrm.hosts.libvirt.migration import MigrationSettings
+from dualsrm.hosts.ssh import SshSettings
 from dualsrm.model import Pair
 
 
@@ -52,8 +54,21 @@ class Session:
         for pair in pairs:
             for name in pair.hosts:
                 if name not in self._hosts:
-                    self._hosts[name] = RealHost(self.settings.hosts[name], self.settings)
+                    self._hosts[name] = self._real_host(name)
         return Environment(ports=dict(self._hosts), clock=SystemClock(), observer=observer, cancelled=self._stop.is_set)
+
+    def _real_host(self, name: str) -> RealHost:
+        ssh, migration = self.settings.ssh, self.settings.migration
+        return RealHost(
+            self.settings.hosts[name],
+            SshSettings(
+                identity_file=Path(ssh.identity_file) if ssh.identity_file else None,
+                known_hosts=Path(ssh.known_hosts) if ssh.known_hosts else None,
+            ),
+            migration=MigrationSettings(
+                tls=migration.transport == "tls", bandwidth_mib_per_s=migration.bandwidth_mib_s or None
+            ),
+        )
 
     def pair_for(self, guest: str) -> Pair:
         """The pair that knows this guest; with one pair configured there is nothing to ask."""

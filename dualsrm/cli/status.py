@@ -15,7 +15,7 @@ from dualsrm.cli.text import plain, text
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.observe import observe
 from dualsrm.errors import ExitCode
-from dualsrm.overview import GuestLine, PairOverview, ResourceLine, overview
+from dualsrm.overview import GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
 
 
 @click.command()
@@ -53,12 +53,7 @@ def _print(pair: PairOverview) -> None:
     for host in pair.hosts:
         for trouble in host.trouble:
             out.print(text(f"{host.host}: {plain(trouble)}", "bold red"), soft_wrap=True)
-    names = [host.host for host in pair.hosts]
-    table = Table("guest", *names, "resource", "role", "connection", "disks", "ready to migrate", title_justify="left")
-    table.title = text(f"pair {pair.pair}")
-    for guest in pair.guests:
-        _add_guest(table, guest, names)
-    out.print(table)
+    out.print(_table(pair))
     if pair.locked_by is not None:
         lock = pair.locked_by
         out.print(
@@ -71,29 +66,56 @@ def _print(pair: PairOverview) -> None:
             out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
 
 
-def _add_guest(table: Table, guest: GuestLine, hosts: list[str]) -> None:
-    ready = text("yes", "green") if guest.ready_to_migrate else text("no", "bold red")
-    lines = guest.resources or (ResourceLine("-", ()),)
-    for number, line in enumerate(lines):
-        states = [_state(guest.states[host]) if number == 0 else Text() for host in hosts]
-        table.add_row(
-            text(guest.guest if number == 0 else ""),
-            *states,
-            text(line.resource),
-            text(_agreed(tuple(point.role for point in line.viewpoints), always_both=True)),
-            text(_agreed(tuple(point.connection for point in line.viewpoints))),
-            text(_agreed(tuple("/".join((*point.disks, *point.peer_disks)) for point in line.viewpoints))),
-            ready if number == 0 else Text(),
-        )
+def _table(pair: PairOverview) -> Table:
+    table = Table("guest", "runs on", "resource", "Primary", "replication", "ready", title_justify="left")
+    table.title = text(f"pair {pair.pair}: {', '.join(_host(host) for host in pair.hosts)}")
+    for guest in pair.guests:
+        ready = text("yes", "green") if guest.ready_to_migrate else text("no", "bold red")
+        for number, line in enumerate(guest.resources or (None,)):
+            first = number == 0
+            table.add_row(
+                text(guest.guest) if first else Text(),
+                _where(guest) if first else Text(),
+                *((text(line.resource), text(_primary(line)), _replication(line)) if line else (Text("-"),) * 3),
+                ready if first else Text(),
+            )
+    return table
 
 
-def _state(word: str) -> Text:
-    style = {"running": "green", "absent": "dim", "shutoff": "dim"}.get(word, "bold magenta")
-    return text(word, style)
+def _host(host: HostLine) -> str:
+    return f"{host.host} (DRBD {host.drbd_version})" if host.drbd_version else f"{host.host} (unknown)"
 
 
-def _agreed(words: tuple[str, ...], *, always_both: bool = False) -> str:
-    """One word where both hosts say the same, both where they differ: a difference is what an operator must see."""
-    if not always_both and len(set(words)) == 1:
-        return words[0]
-    return " | ".join(words)
+def _where(guest: GuestLine) -> Text:
+    """Where it is active, with libvirt's word where that is not simply running."""
+    active = {host: word for host, word in guest.states.items() if word not in ("absent", "shutoff")}
+    if not active:
+        return text("nowhere", "bold magenta")
+    words = [host if word == "running" else f"{host} ({word})" for host, word in active.items()]
+    return text(", ".join(words), "green" if list(active.values()) == ["running"] else "bold magenta")
+
+
+def _primary(line: ResourceLine) -> str:
+    """Each host is asked about its own role only."""
+    primary = [point.host for point in line.viewpoints if point.role == "Primary"]
+    odd = [f"{point.host}: {point.role}" for point in line.viewpoints if point.role not in ("Primary", "Secondary")]
+    return ", ".join(primary + odd) or "neither"
+
+
+def _replication(line: ResourceLine) -> Text:
+    """One line where both hosts say the same, both where they differ: a difference is what an operator must see."""
+    said = {point.host: _said(point) for point in line.viewpoints}
+    if set(said.values()) == {"Connected, UpToDate"}:
+        return text("Connected, UpToDate", "green")
+    if len(set(said.values())) == 1:
+        return text(next(iter(said.values())), "bold magenta")
+    return text("; ".join(f"{host}: {words}" for host, words in said.items()), "bold magenta")
+
+
+def _said(point: Viewpoint) -> str:
+    words = [point.connection]
+    words += dict.fromkeys((*point.disks, *point.peer_disks))
+    words += [word for word in dict.fromkeys(point.replication) if word not in ("Established", "Off")]
+    words += [f"I/O suspended ({reason})" for reason in point.suspended]
+    words += ["two Primaries allowed"] if point.two_primaries_allowed else []
+    return ", ".join(words)

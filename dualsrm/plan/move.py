@@ -64,14 +64,16 @@ def plan_move(goal: MoveGoal) -> Plan:
 def plan_settle(guest: str, uuid: str, resources: tuple[str, ...], *, runs_on: str, other: str) -> Plan:
     """Steps that make the pair quiet around a guest: the other host Secondary, the window closed on both.
 
-    The tail of a move and the whole of a recovery. None of it can be undone, all of it can be repeated.
+    The tail of a move and the whole of a recovery. None of it can be undone, all of it can be repeated. Nothing is
+    demoted while replication is interrupted: the idle side might hold the only copy of the last writes.
     """
     hosts = (runs_on, other)
+    replicating = tuple(Replicating(host, resource) for host in hosts for resource in resources)
     return (
         Step(
             name="leave source",
             do=(),
-            verify=(GuestGone(other, guest, uuid),),
+            verify=(GuestGone(other, guest, uuid), *replicating),
             deadline_s=DEMOTE_DEADLINE_S,
             persist=True,
         ),
@@ -94,7 +96,7 @@ def plan_settle(guest: str, uuid: str, resources: tuple[str, ...], *, runs_on: s
             verify=(
                 GuestRuns(runs_on, guest),
                 *(RoleIs(runs_on, resource, primary=True) for resource in resources),
-                *(Replicating(host, resource) for host in hosts for resource in resources),
+                *replicating,
             ),
             persist=True,
         ),

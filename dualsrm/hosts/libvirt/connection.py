@@ -86,7 +86,7 @@ class LibvirtConnection:
 
     def _opened(self) -> Virt:
         with self._lock:
-            if self._connection is not None and self._connection.isAlive():
+            if self._connection is not None and self._pump is not None and not self._pump.ended:
                 return self._connection
             if self._opening is None or self._opening.done():
                 self._opening = begin(self._open, f"opening libvirt on {self.host}")

@@ -142,9 +142,12 @@ def _first(element: ET.Element, names: tuple[str, ...]) -> str | None:
 
 def _nic(element: ET.Element) -> Nic:
     source, mac = element.find("source"), element.find("mac")
+    kind = element.get("type", "")
+    # A live network interface names its bridge too: the type says which of them the guest asked for.
+    names = (kind, "bridge", "network", "dev", "path", "name")
     return Nic(
-        kind=element.get("type", ""),
-        source=None if source is None else _first(source, ("bridge", "network", "dev", "path", "name")),
+        kind=kind,
+        source=None if source is None else _first(source, names),
         mac=None if mac is None else mac.get("address"),
     )
 

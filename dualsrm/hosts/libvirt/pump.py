@@ -32,14 +32,21 @@ class Pump:
         self._directory = Path(tempfile.mkdtemp(prefix="dualsrm-"))  # mode 0700
         self.path = self._directory / "libvirt"
         self._stream: socket.socket | None = None
+        self._ended = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self.path))
         self._listener.listen(1)
         self._listener.settimeout(_ACCEPT_S)
         threading.Thread(target=self._serve, name="libvirt pump", daemon=True).start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the stream is over. libvirt's client, without an event loop, does not notice until it writes."""
+        return self._ended.is_set()
+
     def close(self) -> None:
         """End both sides; whatever libvirt waits for on this connection fails at once."""
+        self._ended.set()
         self._channel.close()
         if self._stream is not None:
             with contextlib.suppress(OSError):
@@ -74,6 +81,7 @@ class Pump:
         with contextlib.suppress(OSError, EOFError):
             while data := self._channel.recv(_CHUNK):
                 stream.sendall(data)
+        self._ended.set()
         with contextlib.suppress(OSError):
             stream.shutdown(socket.SHUT_RDWR)
         stream.close()

@@ -1,0 +1,58 @@
+"""One lab for the whole run, with every guest writing, taken down whatever happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
+
+
+@pytest.fixture(scope="session")
+def booted() -> Iterator[LabHandle]:
+    """A lab of this run's own."""
+    lab = LabHandle(f"t{os.getpid()}")
+    try:
+        lab.lab("up")
+        wait_for("every guest to write", lambda: _all_write(lab), 300)
+        yield lab
+    finally:
+        lab.lab("down")
+
+
+@pytest.fixture
+def lab(booted: LabHandle) -> LabHandle:
+    """The lab, found and left as every test may expect it: healthy, all windows closed, nothing lost."""
+    _assert_quiet(booted)
+    return booted
+
+
+@pytest.fixture(autouse=True)
+def _quiet_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "lab" in request.fixturenames:
+        _assert_quiet(request.getfixturevalue("lab"))
+
+
+def _all_write(lab: LabHandle) -> bool:
+    score = lab.score()
+    return all((score[guest]["announced"] or 0) > 0 for guest in RESOURCES)
+
+
+def _assert_quiet(lab: LabHandle) -> None:
+    roles = {}
+    for host in HOSTS:
+        assert not lab.window_open(host), f"a window is open on {host}"
+        roles[host] = lab.roles(host)
+    for resources in RESOURCES.values():
+        for resource in resources:
+            assert sorted(roles[host][resource] for host in HOSTS) == ["Primary", "Secondary"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real nodes under emulation take minutes where a unit test takes milliseconds."""
+    for item in items:
+        if "tests/lab" in str(item.path):
+            item.add_marker(pytest.mark.timeout(900))

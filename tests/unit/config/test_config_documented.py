@@ -1,0 +1,67 @@
+"""docs/configuration.md names every key of the schema, with its default, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from dualsrm.config import (
+    Document,
+    HostSection,
+    MigrationSettings,
+    PairSection,
+    SshSettings,
+    StateSettings,
+    load,
+)
+
+DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
+SECTIONS: dict[str, type[BaseModel]] = {
+    "hosts.NAME": HostSection,
+    "pairs.NAME": PairSection,
+    "ssh": SshSettings,
+    "migration": MigrationSettings,
+    "state": StateSettings,
+}
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """By section: key and what stands in the column of its default."""
+    parts = re.split(r"^## `\[(.+)\]`$", DOCS.read_text(), flags=re.MULTILINE)[1:]
+    row = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
+    return {name: dict(row.findall(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def test_every_key_is_documented_and_no_other() -> None:
+    assert {name: set(keys) for name, keys in documented().items()} == {
+        name: set(section.model_fields) for name, section in SECTIONS.items()
+    }
+    assert {name.partition(".")[0] for name in SECTIONS} == set(Document.model_fields)
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    for name, section in SECTIONS.items():
+        for key, field in section.model_fields.items():
+            said = documented()[name][key]
+            if field.is_required():
+                assert said == "required"
+            elif field.default is not None:
+                assert said == f"`{json.dumps(field.default)}`"
+
+
+def test_the_schema_describes_itself() -> None:
+    schema: list[type[BaseModel]] = [Document, *SECTIONS.values()]
+    for section in schema:
+        assert all(field.description for field in section.model_fields.values())
+
+
+def test_the_example_is_valid(tmp_path: Path) -> None:
+    example = re.search(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert example is not None
+    file = tmp_path / "dualsrm.toml"
+    file.write_text(example[1])
+    file.chmod(0o600)
+    assert set(load(file).hosts) == {"alpha", "beta"}

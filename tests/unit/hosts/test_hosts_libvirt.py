@@ -1,0 +1,152 @@
+"""libvirt through the SSH connection: a private libvirtd with libvirt's own test driver behind a real sshd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import libvirt
+import pytest
+
+from dualsrm.errors import CommandFailed, DeadlineExceeded, HostUnreachable
+from dualsrm.hosts.libvirt import connection as connection_module
+from dualsrm.hosts.libvirt import domains
+from dualsrm.hosts.libvirt.connection import LibvirtConnection, error_code
+from dualsrm.hosts.libvirt.pump import Pump
+from dualsrm.hosts.libvirt.view import LibvirtReader
+from dualsrm.hosts.ssh import SshConnection
+from dualsrm.model import DomainState, Unknown
+
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Path]:
+    """A libvirtd's socket. As nobody when root runs the tests: a privileged one would want the whole machine."""
+    if shutil.which("libvirtd") is None or shutil.which("nc") is None:
+        pytest.skip("libvirtd or nc is not installed")
+    directory = Path("/tmp") / f"dualsrm-libvirtd-{os.getpid()}"  # short: a socket's path has 107 bytes
+    directory.mkdir(mode=0o755)
+    if os.geteuid() == 0:
+        os.chown(directory, NOBODY, NOBODY)
+    (directory / "conf").write_text(f'unix_sock_dir = "{directory}"\nauth_unix_rw = "none"\n')
+    names = ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    process = subprocess.Popen(
+        ["libvirtd", "-f", str(directory / "conf"), "-p", str(directory / "pid")],
+        env={"PATH": os.environ["PATH"] + ":/usr/sbin", **dict.fromkeys(names, str(directory))},
+        stderr=subprocess.DEVNULL,
+        **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),  # type: ignore[call-overload]
+    )
+    path = directory / "libvirt-sock"
+    end = time.monotonic() + 20
+    while not path.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    if not path.exists():
+        pytest.skip("libvirtd does not start here")
+    yield path
+    process.kill()
+    process.wait()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def virt(ssh: SshConnection, daemon: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LibvirtConnection]:
+    monkeypatch.setattr(connection_module, "script_argv", lambda *_: ["nc", "-U", str(daemon)])
+    connection = LibvirtConnection(ssh, "test:///default")
+    yield connection
+    connection.close()
+
+
+def test_a_view_over_ssh(virt: LibvirtConnection) -> None:
+    view = LibvirtReader(virt).view()
+    domain = view.domain("test")
+    assert domain is not None
+    assert (domain.state, domain.reason, domain.uuid) == (
+        DomainState.RUNNING,
+        "unknown",
+        "6695eb01-f6a4-8304-79aa-97f2502e193f",
+    )
+    assert (domain.persistent, domain.vcpus, domain.memory_bytes) == (True, 2, 8 * 1024**3)
+    assert isinstance(domain.job_active, Unknown)  # the test driver has no jobs; nobody knows is what is said
+    assert view.networks == ("default",)
+    assert view.libvirt_version >= 9_000_000
+
+
+def test_a_domain_nobody_knows_has_no_state(virt: LibvirtConnection) -> None:
+    assert domains.domain_status(virt, "no such guest").state is None
+    domains.destroy(virt, "no such guest")
+
+
+def test_libvirts_refusal_keeps_its_words_and_code(virt: LibvirtConnection) -> None:
+    with pytest.raises(CommandFailed, match=r"looking on alpha: Domain not found") as caught:
+        virt.call(lambda conn: conn.lookupByName("no such guest"), deadline_s=5, what="looking")
+    assert error_code(caught.value) == libvirt.VIR_ERR_NO_DOMAIN
+
+
+def test_a_call_that_hangs_leaves_the_others_alone(virt: LibvirtConnection) -> None:
+    release = Event()
+    started = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match=r"hanging on alpha did not answer within 0.3 s"):
+        virt.call(lambda _: release.wait(30), deadline_s=0.3, what="hanging")
+    assert virt.call(lambda conn: conn.getHostname(), deadline_s=5, what="name")
+    assert time.monotonic() - started < 10
+    release.set()
+
+
+def test_a_lost_connection_is_opened_for_the_next_call(virt: LibvirtConnection, ssh: SshConnection) -> None:
+    assert virt.call(lambda conn: conn.numOfDomains(), deadline_s=5, what="counting") == 1
+    ssh.close()
+    time.sleep(0.2)
+    assert virt.call(lambda conn: conn.numOfDomains(), deadline_s=5, what="counting") == 1
+
+
+def test_close_ends_what_is_under_way(virt: LibvirtConnection) -> None:
+    def ask_for_ever(conn: Any) -> None:
+        while True:
+            conn.getLibVersion()
+
+    call = virt.begin(ask_for_ever, what="asking")
+    time.sleep(0.2)
+    virt.close()
+    assert isinstance(call.exception(timeout=5), CommandFailed | HostUnreachable)
+
+
+def test_no_libvirt_on_the_host(ssh: SshConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "script_argv", lambda *_: ["true"])
+    connection = LibvirtConnection(ssh)
+    with pytest.raises(HostUnreachable, match="libvirt on alpha does not answer"):
+        connection.call(lambda conn: conn.getHostname(), deadline_s=5, what="name")
+
+
+def test_the_pump_is_private_and_gone_once_used(ssh: SshConnection) -> None:
+    pump = Pump(ssh.channel(["cat"]))
+    directory = pump.path.parent
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(pump.path))
+        data = os.urandom(300_000)
+        stream.sendall(data)
+        echoed = b""
+        while len(echoed) < len(data):
+            echoed += stream.recv(65536)
+        assert echoed == data
+        assert not directory.exists()
+        pump.close()
+        assert stream.recv(1) == b""
+
+
+def test_the_pump_turns_strangers_away(ssh: SshConnection) -> None:
+    pump = Pump(ssh.channel(["cat"]))
+    stranger = subprocess.run(
+        ["nc", "-N", "-U", str(pump.path)], input=b"hello", capture_output=True, timeout=10, check=False
+    )
+    assert stranger.stdout == b""
+    assert not pump.path.parent.exists()

@@ -1,0 +1,115 @@
+"""The probe: the script on this very machine, its parser against whatever a host may print."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualsrm.errors import CommandFailed
+from dualsrm.hosts.probe import Probe, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
+from dualsrm.hosts.scripts import script_argv
+from dualsrm.hosts.ssh import SshConnection
+from dualsrm.model import SystemView, Unknown
+
+SCRIPTS = Path(__file__).parents[3] / "dualsrm" / "hosts" / "scripts"
+NONCE = "0123456789abcdef"
+
+
+def section(name: str, text: str, status: int = 0) -> str:
+    return f"{NONCE} begin {name}\n{text}\n{NONCE} end {status}\n"
+
+
+def test_every_script_passes_shellcheck() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    subprocess.run(["shellcheck", *map(str, sorted(SCRIPTS.glob("*.sh")))], check=True)
+
+
+def test_this_machine_over_ssh(ssh: SshConnection) -> None:
+    answer = probe(ssh)
+    system = system_of(answer)
+    assert isinstance(system, SystemView)
+    assert "lo" in system.interfaces
+    assert abs(system.clock_offset_seconds) < 1
+    memory = available_memory_of(answer)
+    assert isinstance(memory, int)
+    assert memory > 2**20
+    if not Path("/proc/drbd").exists():
+        assert drbd_of(answer) == Unknown("DRBD's kernel module is not loaded (no /proc/drbd)")
+
+
+def test_looking_never_loads_the_module() -> None:
+    text = (SCRIPTS / "probe.sh").read_text()
+    guarded = text.split("[[ -e /proc/drbd ]]")[1:]
+    assert len(guarded) == 2
+    assert "drbdsetup" not in text.split("section clock_start")[0]
+    assert "drbdadm" not in text.split("section clock_start")[0]
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z_]{1,9}", fullmatch=True), st.tuples(st.text(), st.integers(0, 255))))
+def test_sections_come_back_as_they_were(sections: dict[str, tuple[str, int]]) -> None:
+    text = "".join(section(name, body, status) for name, (body, status) in sections.items())
+    assert parse_sections(NONCE, text, "") == {
+        name: Section(status, body, "") for name, (body, status) in sections.items()
+    }
+
+
+def test_forged_marks_are_text() -> None:
+    body = "deadbeef begin show\nforged\n\ndeadbeef end 0"
+    assert parse_sections(NONCE, section("show", body), section("show", "warned")) == {
+        "show": Section(0, body, "warned")
+    }
+
+
+def test_a_section_cut_off_is_none() -> None:
+    assert parse_sections(NONCE, section("a", "x") + f"{NONCE} begin b\nhalf", "") == {"a": Section(0, "x", "")}
+
+
+def test_a_probe_that_breaks_off_is_no_answer(ssh: SshConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dualsrm.hosts.probe.script_argv", lambda *_: ["sh", "-c", "echo broken >&2; exit 7"])
+    with pytest.raises(CommandFailed, match=r"exit 7.*broken"):
+        probe(ssh)
+
+
+def drbd_probe(**sections: Section) -> Probe:
+    return Probe(sections, 0.0)
+
+
+def test_a_tool_that_fails_is_unknown_with_its_words() -> None:
+    answer = drbd_probe(proc_drbd=Section(0, "version: 8.4.11", ""), events2=Section(20, "", "no\x1b[2J way\n"))
+    assert drbd_of(answer) == Unknown("`drbdsetup events2 --now --statistics` ended with 20: no [2J way")
+
+
+def test_a_dump_that_makes_no_sense_is_unknown() -> None:
+    answer = drbd_probe(proc_drbd=Section(0, "version: 8.4.11", ""), events2=Section(0, "nonsense", ""))
+    assert isinstance(drbd_of(answer), Unknown)
+
+
+@pytest.mark.parametrize("reading", ["", "soon", "1e9", "-1.0", "9" * 30 + ".0", "nan"])
+def test_a_clock_that_makes_no_sense_is_unknown(
+    ssh: SshConnection, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    printed = section("clock_start", reading) + section("interfaces", "lo") + section("managers", "")
+    printed = (printed + section("complete", "")).replace(NONCE, "$1")
+    script = f'printf "%s" "{printed}"'
+    monkeypatch.setattr(
+        "dualsrm.hosts.probe.script_argv", lambda _name, nonce, _scope: ["sh", "-c", script, "x", nonce]
+    )
+    assert isinstance(system_of(probe(ssh)), Unknown)
+
+
+def test_other_managers_are_named() -> None:
+    answer = drbd_probe(interfaces=Section(0, "lo\nbr0\n", ""), managers=Section(0, "pacemaker\nlibvirt hook /a\n", ""))
+    assert system_of(answer) == SystemView(frozenset({"lo", "br0"}), 0.0, ("pacemaker", "libvirt hook /a"))
+
+
+def test_the_probe_is_cheap() -> None:
+    started = time.monotonic()
+    subprocess.run(script_argv("probe", NONCE, "all"), capture_output=True, check=True)
+    assert time.monotonic() - started < 5
