@@ -13,9 +13,6 @@ from dualsrm.hosts.text import clean
 _NAME: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]*", re.ASCII)
 """What may stand where drbdadm expects a resource: no option, no `all`, no `name/volume`."""
 
-_REFUSED: Final = 11
-"""drbdsetup's exit status for a state change the kernel refused; drbdadm passes it on."""
-
 _HELD_OPEN: Final = "(-12)"
 """SS_DEVICE_IN_USE; 8.4 and 9 alike print `State change failed: (-12) Device is held open by someone`."""
 
@@ -55,7 +52,7 @@ class DrbdCommands:
 def refusal(what: str, done: Completed) -> CommandFailed:
     """The error for a drbdadm command that did not end with 0."""
     said = clean(done.stderr) or clean(done.stdout) or "nothing"
-    if done.exit == _REFUSED and _HELD_OPEN in done.stderr + done.stdout:
+    if _HELD_OPEN in done.stderr + done.stdout:
         return DeviceHeldOpen(
             f"{what}: {said}",
             why="DRBD demotes no device that something has open: whoever it is could write on",

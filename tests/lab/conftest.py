@@ -12,7 +12,10 @@ from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 
 @pytest.fixture(scope="session")
 def booted() -> Iterator[LabHandle]:
-    """A lab of this run's own."""
+    """A lab of this run's own, or one that is up already and named in DUALSRM_TEST_LAB, which is left up."""
+    if kept := os.environ.get("DUALSRM_TEST_LAB"):
+        yield LabHandle(kept)
+        return
     lab = LabHandle(f"t{os.getpid()}")
     try:
         lab.lab("up")
@@ -23,17 +26,11 @@ def booted() -> Iterator[LabHandle]:
 
 
 @pytest.fixture
-def lab(booted: LabHandle) -> LabHandle:
-    """The lab, found and left as every test may expect it: healthy, all windows closed, nothing lost."""
+def lab(booted: LabHandle) -> Iterator[LabHandle]:
+    """The lab, found and left as every test may expect it: all windows closed, one Primary each."""
     _assert_quiet(booted)
-    return booted
-
-
-@pytest.fixture(autouse=True)
-def _quiet_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    if "lab" in request.fixturenames:
-        _assert_quiet(request.getfixturevalue("lab"))
+    yield booted
+    _assert_quiet(booted)
 
 
 def _all_write(lab: LabHandle) -> bool:

@@ -8,6 +8,7 @@ and the SSH connection's TCP_USER_TIMEOUT do not say; when SSH dies the pump end
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 from collections.abc import Callable
@@ -66,6 +67,7 @@ class LibvirtConnection:
 
     def close(self) -> None:
         """Close the connection. Calls under way end with an error; a later call opens a new one."""
+        atexit.unregister(self.close)
         with self._lock:
             connection, pump = self._connection, self._pump
             self._connection = self._pump = self._opening = None
@@ -99,16 +101,18 @@ class LibvirtConnection:
             connection = libvirt.open(_through(self._uri, pump))
         except libvirt.libvirtError as error:
             pump.close()
-            raise self._unopened(error) from error
+            raise self._unopened(f"{error} {pump.complaint()}") from error
         with self._lock:
             lost, self._connection, self._pump = self._pump, connection, pump
+        # Left open, libvirt would say goodbye while Python winds up, through a pump whose threads no longer run.
+        atexit.register(self.close)
         if lost is not None:
             lost.close()
         return connection
 
-    def _unopened(self, error: Exception) -> DualsrmError:
+    def _unopened(self, said: str) -> DualsrmError:
         return HostUnreachable(
-            f"libvirt on {self.host} does not answer: {clean(str(error))}",
+            f"libvirt on {self.host} does not answer: {clean(said)}",
             why="which guests run there is unknown",
             fix=f"on {self.host}: virsh -c {self._uri} list; systemctl status libvirtd virtqemud",
         )

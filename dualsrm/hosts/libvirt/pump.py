@@ -17,9 +17,12 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from paramiko import Channel
+from paramiko import Channel, SSHException
+
+from dualsrm.hosts.text import decode
 
 _CHUNK: Final = 256 * 1024
+_COMPLAINT: Final = 4096
 _ACCEPT_S: Final = 10.0
 """libvirt connects at once, from a thread that is already on its way."""
 
@@ -44,10 +47,13 @@ class Pump:
         """Whether the stream is over. libvirt's client, without an event loop, does not notice until it writes."""
         return self._ended.is_set()
 
+    def complaint(self) -> str:
+        """What the process on the host wrote to standard error so far."""
+        return decode(self._channel.recv_stderr(_COMPLAINT)) if self._channel.recv_stderr_ready() else ""
+
     def close(self) -> None:
         """End both sides; whatever libvirt waits for on this connection fails at once."""
-        self._ended.set()
-        self._channel.close()
+        self._end_channel()
         if self._stream is not None:
             with contextlib.suppress(OSError):
                 self._stream.shutdown(socket.SHUT_RDWR)
@@ -58,14 +64,14 @@ class Pump:
         try:
             stream, _ = self._listener.accept()
         except OSError:
-            self._channel.close()
+            self._end_channel()
             return
         finally:
             self._listener.close()
             self._remove()
         if _peer_pid(stream) != os.getpid():
             stream.close()
-            self._channel.close()
+            self._end_channel()
             return
         self._stream = stream
         threading.Thread(target=self._outwards, args=(stream,), name="libvirt pump, out", daemon=True).start()
@@ -75,7 +81,7 @@ class Pump:
         with contextlib.suppress(OSError, EOFError):
             while data := stream.recv(_CHUNK):
                 self._channel.sendall(data)
-        self._channel.close()
+        self._end_channel()
 
     def _inwards(self, stream: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):
@@ -85,6 +91,11 @@ class Pump:
         with contextlib.suppress(OSError):
             stream.shutdown(socket.SHUT_RDWR)
         stream.close()
+
+    def _end_channel(self) -> None:
+        self._ended.set()
+        with contextlib.suppress(OSError, EOFError, SSHException):  # the connection below may be gone
+            self._channel.close()
 
     def _remove(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)

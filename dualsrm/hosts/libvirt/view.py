@@ -13,7 +13,7 @@ from dualsrm.hosts.calls import begin, finish
 from dualsrm.hosts.deadlines import LIBVIRT_CAPABILITIES_S, LIBVIRT_JOB_S, LIBVIRT_READ_S
 from dualsrm.hosts.libvirt.capabilities import machine_types
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, Virt
-from dualsrm.hosts.libvirt.domain_xml import DomainParts, DomainXmlError, parse_domain
+from dualsrm.hosts.libvirt.domain_xml import DomainParts, parse_domain
 from dualsrm.hosts.libvirt.reasons import words
 from dualsrm.hosts.text import clean
 from dualsrm.model import Domain, DomainState, LibvirtView, Maybe, Unknown
@@ -85,7 +85,13 @@ class LibvirtReader:
 
 def job_active(domain: Virt) -> bool:
     """Whether a job (a migration, a dump) works on the domain. May hang while the guest's I/O is frozen."""
-    return bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)
+    try:
+        return bool(domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE)
+    except libvirt.libvirtError as error:
+        # "migration statistics are available only on the source host": this one is the target of a migration.
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_UNSUPPORTED:
+            return True
+        raise
 
 
 def _list(virt: Virt) -> _Listed:
@@ -154,6 +160,3 @@ def _domain(seen: _Seen, parts: DomainParts, job: Maybe[bool]) -> Domain:
         arch=parts.arch,
         virt_type=parts.virt_type,
     )
-
-
-__all__ = ["DomainXmlError", "LibvirtReader", "job_active"]

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # A byte stream to libvirtd on standard input and output, as virsh's own ssh transport has it. Argument: URI.
 # virt-ssh-helper finds the right socket (libvirtd's or virtqemud's); before libvirt 6.8 there was only netcat.
 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import time
 from dataclasses import dataclass
 from typing import Final
 
-from paramiko import Channel
+from paramiko import Channel, SSHException
 
 from dualsrm.errors import CommandFailed
 from dualsrm.hosts.calls import late
@@ -73,7 +74,8 @@ def execute(channel: Channel, command: bytes, stdin: bytes, deadline_s: float, w
     except TimeoutError:
         raise late(what, deadline_s) from None
     finally:
-        channel.close()
+        with contextlib.suppress(OSError, EOFError, SSHException):  # the connection may be gone; the answer is not
+            channel.close()
 
 
 def _feed(channel: Channel, stdin: bytes) -> None:

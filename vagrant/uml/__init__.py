@@ -1,0 +1,1 @@
+"""The lab: two real nodes in User-mode Linux, on a machine that can offer neither KVM nor the DRBD module."""

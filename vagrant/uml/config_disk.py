@@ -1,0 +1,62 @@
+"""A node's configuration disk: a bare tar on a block device, unpacked at boot. No file system, no mounting."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from uml import access, settings
+from uml.access import Keys
+from uml.facts import REPOSITORY, Facts
+
+#: tar reads 10 KiB records and UML's disk has 512-byte sectors; a round size keeps both content.
+_ROUND_TO = 64 * 1024
+_WRAPPER = f'#!/bin/sh\nexec {REPOSITORY}/.venv/bin/dualsrm --config /etc/dualsrm/dualsrm.toml "$@"\n'
+
+
+def files(node: str, nodes: Sequence[str], keys: Keys, facts: Facts) -> dict[str, tuple[str, int]]:
+    """Path to (text, mode) of everything that differs between labs or nodes."""
+    known = access.known_hosts(keys, facts, nodes)
+    on_node = settings.render(
+        facts,
+        nodes,
+        identity=Path("/root/.ssh/id_ed25519"),
+        known_hosts=Path("/root/.ssh/known_hosts"),
+        state=Path("/var/lib/dualsrm"),
+    )
+    return {
+        "etc/ssh/ssh_host_ed25519_key": (keys.host(node).read_text(), 0o600),
+        "etc/ssh/ssh_host_ed25519_key.pub": (access.public(keys.host(node)) + "\n", 0o644),
+        "root/.ssh/id_ed25519": (keys.root(node).read_text(), 0o600),
+        "root/.ssh/id_ed25519.pub": (access.public(keys.root(node)) + "\n", 0o644),
+        "root/.ssh/authorized_keys": (access.authorized_keys(keys, nodes), 0o600),
+        "root/.ssh/known_hosts": (known, 0o600),
+        "etc/hostname": (node + "\n", 0o644),
+        "etc/dualsrm/dualsrm.toml": (on_node, 0o600),
+        "etc/dualsrm-lab/repository": (f"{REPOSITORY}\n", 0o644),
+        "usr/local/bin/dualsrm": (_WRAPPER, 0o755),
+    }
+
+
+def write(path: Path, content: dict[str, tuple[str, int]]) -> None:
+    """Write the disk, readable by its owner only: it carries private keys."""
+    path.touch(mode=0o600)
+    with path.open("wb") as disk, tarfile.open(fileobj=disk, mode="w") as archive:
+        made: set[str] = set()
+        for name, (text, mode) in content.items():
+            if name.startswith("root/.ssh/") and "root/.ssh" not in made:
+                made.add("root/.ssh")
+                archive.addfile(_member("root/.ssh", 0o700, tarfile.DIRTYPE))
+            data = text.encode()
+            archive.addfile(_member(name, mode, tarfile.REGTYPE, len(data)), io.BytesIO(data))
+    size = path.stat().st_size
+    with path.open("r+b") as whole:
+        whole.truncate(-(-size // _ROUND_TO) * _ROUND_TO)
+
+
+def _member(name: str, mode: int, kind: bytes, size: int = 0) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mode, member.type, member.size = mode, kind, size
+    return member

@@ -1,0 +1,49 @@
+"""Who is where: read from provision/facts.env, which the provisioning scripts read too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+VAGRANT = REPOSITORY / "vagrant"
+PROVISION = VAGRANT / "provision"
+
+#: In the order of a node's interfaces: vec0, vec1, vec2.
+NETWORKS = ("management", "replication", "memory")
+NODES = ("alpha", "beta")
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest of the lab, the DRBD resources its disks lie on, and the node it starts on."""
+
+    name: str
+    resources: tuple[str, ...]
+    home: str
+
+
+GUESTS = (
+    Guest("web", ("web",), "alpha"),
+    Guest("mail", ("mail",), "beta"),
+    Guest("db", ("db-data", "db-log"), "alpha"),
+)
+RESOURCES = tuple(resource for guest in GUESTS for resource in guest.resources)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The addresses of the pair: manager's own, and by node and network."""
+
+    manager: str
+    addresses: dict[str, dict[str, str]]
+
+
+def read_facts(path: Path = PROVISION / "facts.env") -> Facts:
+    """Parse KEY=VALUE lines; a missing key is a KeyError, for the file is part of the sources."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    values = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return Facts(
+        manager=values["MANAGER"],
+        addresses={node: {network: values[f"{node}_{network}".upper()] for network in NETWORKS} for node in NODES},
+    )
