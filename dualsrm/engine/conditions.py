@@ -1,7 +1,8 @@
 """Whether conditions of a step hold, by a fresh look at the hosts.
 
-One look per host answers all conditions on it. A host that cannot be asked makes its conditions not hold, with the
-reason: unknown is never taken for done.
+One look at DRBD per host answers all conditions on its resources; all looks happen side by side, because most of them
+lie inside the window. A host that cannot be asked makes its conditions not hold, with the reason: unknown is never
+taken for done.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
@@ -24,6 +26,8 @@ from dualsrm.model import (
 )
 from dualsrm.plan.steps import Condition, GuestGone, GuestRuns, Replicating, RoleIs, TwoPrimariesIs
 
+OnDrbd: TypeAlias = TwoPrimariesIs | RoleIs | Replicating
+
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
@@ -37,34 +41,32 @@ class Unmet:
 
 
 def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Unmet, ...]:
-    """Those of the conditions that do not hold now, in order."""
-    by_host: dict[str, list[Condition]] = {}
+    """Those of the conditions that do not hold now."""
+    about_drbd: dict[str, list[OnDrbd]] = {}
+    looks: list[Callable[[], list[Unmet]]] = []
     for condition in conditions:
-        by_host.setdefault(condition.host, []).append(condition)
-    looks: list[Callable[[], list[Unmet]]] = [
-        partial(_look, environment.ports[host], asked) for host, asked in by_host.items()
-    ]
+        if isinstance(condition, GuestRuns | GuestGone):
+            looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
+        else:
+            about_drbd.setdefault(condition.host, []).append(condition)
+    looks += [partial(_look_at_drbd, environment.ports[host], asked) for host, asked in about_drbd.items()]
     return tuple(failure for failures in environment.gather(looks) for failure in failures)
 
 
-def _look(port: HostPort, conditions: Sequence[Condition]) -> list[Unmet]:
-    about_drbd = [c for c in conditions if isinstance(c, TwoPrimariesIs | RoleIs | Replicating)]
-    failures = []
-    if about_drbd:
-        try:
-            view = port.drbd()
-            failures += [Unmet(c, seen) for c in about_drbd if (seen := _drbd_differs(c, view))]
-        except DualsrmError as error:
-            failures += [Unmet(c, error.seen) for c in about_drbd]
-    for condition in conditions:
-        if isinstance(condition, GuestRuns | GuestGone):
-            try:
-                seen = _guest_differs(condition, port)
-            except DualsrmError as error:
-                seen = error.seen
-            if seen:
-                failures.append(Unmet(condition, seen))
-    return failures
+def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
+    try:
+        view = port.drbd()
+    except DualsrmError as error:
+        return [Unmet(condition, error.seen) for condition in conditions]
+    return [Unmet(condition, seen) for condition in conditions if (seen := _drbd_differs(condition, view))]
+
+
+def _look_at_guest(port: HostPort, condition: GuestRuns | GuestGone) -> list[Unmet]:
+    try:
+        seen = _guest_differs(condition, port)
+    except DualsrmError as error:
+        seen = error.seen
+    return [Unmet(condition, seen)] if seen else []
 
 
 def _guest_differs(condition: GuestRuns | GuestGone, port: HostPort) -> str:
@@ -79,7 +81,7 @@ def _guest_differs(condition: GuestRuns | GuestGone, port: HostPort) -> str:
             return f"a QEMU of {guest} exists on {host}" if port.qemu_alive(uuid) else ""
 
 
-def _drbd_differs(condition: TwoPrimariesIs | RoleIs | Replicating, view: DrbdView) -> str:
+def _drbd_differs(condition: OnDrbd, view: DrbdView) -> str:
     """What is seen when the condition does not hold; empty when it holds."""
     resource = view.resource(condition.resource)
     if resource is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from dualsrm.engine.conditions import unmet
+from dualsrm.engine.conditions import Unmet, unmet
 from dualsrm.engine.crossing import Crossing, cross
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
@@ -26,6 +26,7 @@ from dualsrm.plan.steps import (
     MigrateLive,
     Plan,
     Promote,
+    RoleIs,
     SetTwoPrimaries,
     Step,
 )
@@ -134,10 +135,25 @@ class Executor:
             if not missing:
                 return None
             if clock.monotonic() >= deadline:
-                return refused or Failure(name, "; ".join(str(one) for one in missing))
+                seen = refused.seen if refused else "; ".join(str(one) for one in missing)
+                return Failure(name, seen + self._held_by(missing), refused.fix if refused else "")
             clock.sleep(POLL_S)
             if persist:
                 refused = self._perform_all(name, do)
+
+    def _held_by(self, missing: Sequence[Unmet]) -> str:
+        """Who holds devices open that should have been demoted; empty when that is not the matter or cannot be seen."""
+        holders: dict[str, None] = {}
+        for condition in (one.condition for one in missing):
+            if isinstance(condition, RoleIs) and not condition.primary:
+                try:
+                    port = self._environment.ports[condition.host]
+                    resource = port.drbd().resource(condition.resource)
+                    for volume in resource.volumes if resource else ():
+                        holders.update(dict.fromkeys(port.openers(volume.minor)))
+                except DualsrmError:
+                    continue
+        return f"; held open by {', '.join(holders)}" if holders else ""
 
     def _perform_all(self, name: str, commands: Sequence[Command]) -> Failure | None:
         by_host: dict[str, list[Command]] = {}

@@ -11,10 +11,10 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, interrupted, note
 from dualsrm.engine.locks import pair_locked
-from dualsrm.engine.observe import observe, observe_move
+from dualsrm.engine.observe import cpu_verdict, observe
 from dualsrm.engine.report import MoveReport, report_move
 from dualsrm.errors import DualsrmError, Refused
-from dualsrm.model import Domain, Finding, Pair, Snapshot, Unknown
+from dualsrm.model import Domain, Finding, MoveFacts, Pair, Snapshot, Unknown
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Plan
 
@@ -33,9 +33,12 @@ def prepare_move(
     environment: Environment, pair: Pair, guest: str, to: str | None, *, state_directory: Path, deadline_s: float
 ) -> Prepared:
     """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
-    snapshot = observe(environment, pair)
+    snapshot = observe(environment, pair, ask_peers=True)
     move = resolve_move(snapshot, guest, to)
-    facts = observe_move(environment, snapshot, guest, move.source, move.target)
+    facts = MoveFacts(
+        cpu=cpu_verdict(environment, snapshot, guest, move.source, move.target),
+        peer_link=snapshot.peer_links[move.source],
+    )
     unfinished = interrupted(state_directory)
     findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)
     domain = _domain(snapshot, move.source, guest)

@@ -3,57 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
 from dualsrm.errors import DualsrmError
-from dualsrm.model import CpuVerdict, Domain, LockHolder, Maybe, MoveFacts, Pair, Snapshot, Unknown
+from dualsrm.model import CpuVerdict, HostView, LockHolder, Maybe, Pair, Snapshot, Unknown
 
 
-def observe(environment: Environment, pair: Pair) -> Snapshot:
-    """What both hosts of a pair say now. Never raises: what cannot be seen is Unknown."""
-    ports = [environment.ports[host] for host in pair.hosts]
-    views = environment.gather([port.observe for port in ports])
-    locks = environment.gather([partial(_lock_holder, environment, pair, host) for host in pair.hosts])
+def observe(environment: Environment, pair: Pair, *, ask_peers: bool = False) -> Snapshot:
+    """What both hosts of a pair say now. Never raises: what cannot be seen is Unknown.
+
+    With `ask_peers` each host also asks the other's libvirtd, which takes as long as all the rest together.
+    """
+    looks: list[Callable[[], _Seen]] = []
+    for host in pair.hosts:
+        looks.append(environment.ports[host].observe)
+        looks.append(partial(_lock_holder, environment, pair, host))
+        if ask_peers:
+            looks.append(partial(_reach_peer, environment, host, pair.other(host)))
+    seen = environment.gather(looks)
     return Snapshot(
         pair=pair,
-        views={view.name: view for view in views},
-        locks=dict(zip(pair.hosts, locks, strict=True)),
+        views={view.name: view for view in seen if isinstance(view, HostView)},
+        locks={lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
         hosts={host: environment.ports[host].host for host in pair.hosts},
+        peer_links={link.source: link.answer for link in seen if isinstance(link, _Link)},
     )
 
 
-def observe_move(environment: Environment, snapshot: Snapshot, guest: str, source: str, target: str) -> MoveFacts:
-    """What has to be asked about this guest moving this way. Never raises."""
+def cpu_verdict(
+    environment: Environment, snapshot: Snapshot, guest: str, source: str, target: str
+) -> Maybe[CpuVerdict]:
+    """Whether the target can give the guest its CPU. Never raises."""
     view = snapshot.view(source).libvirt
     domain = None if isinstance(view, Unknown) else view.domain(guest)
-    missing = Unknown(f"libvirt on {source} does not show {guest}")
     if domain is None:
-        return MoveFacts(cpu=missing, peer_link=missing)
-    facts: list[Callable[[], MoveFacts]] = [
-        lambda: MoveFacts(cpu=_cpu_verdict(environment, target, domain), peer_link=missing),
-        lambda: MoveFacts(cpu=missing, peer_link=_reach_peer(environment, source, target)),
-    ]
-    about_cpu, about_peer = environment.gather(facts)
-    return MoveFacts(about_cpu.cpu, about_peer.peer_link)
-
-
-def _cpu_verdict(environment: Environment, target: str, domain: Domain) -> Maybe[CpuVerdict]:
+        return Unknown(f"libvirt on {source} does not show {guest}")
     try:
         return environment.ports[target].cpu_verdict(domain)
     except DualsrmError as error:
         return Unknown(error.seen)
 
 
-def _reach_peer(environment: Environment, source: str, target: str) -> Maybe[str]:
-    try:
-        return environment.ports[source].reach_peer(environment.ports[target].host)
-    except DualsrmError as error:
-        return Unknown(error.seen)
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    host: str
+    holder: Maybe[LockHolder | None]
 
 
-def _lock_holder(environment: Environment, pair: Pair, host: str) -> Maybe[LockHolder | None]:
+@dataclass(frozen=True, slots=True)
+class _Link:
+    source: str
+    answer: Maybe[str]
+
+
+_Seen: TypeAlias = HostView | _Lock | _Link
+
+
+def _reach_peer(environment: Environment, source: str, target: str) -> _Link:
     try:
-        return environment.ports[host].lock_holder(pair.name)
+        return _Link(source, environment.ports[source].reach_peer(environment.ports[target].host))
     except DualsrmError as error:
-        return Unknown(error.seen)
+        return _Link(source, Unknown(error.seen))
+
+
+def _lock_holder(environment: Environment, pair: Pair, host: str) -> _Lock:
+    try:
+        return _Lock(host, environment.ports[host].lock_holder(pair.name))
+    except DualsrmError as error:
+        return _Lock(host, Unknown(error.seen))

@@ -41,9 +41,19 @@ def _play(the: Lab, out: Console) -> int:
     for name, result in results.items():
         lost = "an unknown number of" if result["lost"] is None else result["lost"]
         out.print(f"{name}: {lost} acknowledged writes lost")
+        if result["lost"] is None:
+            _evidence(the, out, name)
     for words in failed:
         out.print(f"failed: dualsrm {' '.join(words)}")
     return 0 if scores.nothing_lost(results) and not failed else 1
+
+
+def _evidence(the: Lab, out: Console, guest: str) -> None:
+    """What the nodes know about a guest that does not answer: the lab is about to go down, and this with it."""
+    for node in NODES:
+        for words in (("virsh", "domstate", "--reason", guest), ("tail", f"/var/log/libvirt/qemu/{guest}.console")):
+            said = the.access.run(node, *words, check=False)
+            out.print(f"{node}: {' '.join(words)}:\n{said.stdout}{said.stderr}", markup=False)
 
 
 def _commands() -> list[list[str]]:
