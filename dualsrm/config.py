@@ -127,9 +127,6 @@ class SshSettings(_Section):
     known_hosts: _Path | None = Field(
         default=None, description="Known host keys; else the user's and the system's files."
     )
-    connect_timeout_s: int = Field(
-        default=15, ge=1, le=300, description="Seconds until a host counts as not answering."
-    )
 
 
 class HostSection(_Section):

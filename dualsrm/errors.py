@@ -19,11 +19,11 @@ class ExitCode(IntEnum):
     ROLLED_BACK = 3
     """The move failed; the guest runs at the source and the window is closed, both verified."""
     NEEDS_ATTENTION = 4
-    """The guest runs, but something is left to do by hand; the message names it."""
+    """Something is left to do by hand; the message names it."""
     IN_DOUBT = 5
     """Where the guest is, or whether it runs, could not be established; nothing more was touched."""
     UNREACHABLE = 6
-    """A host did not answer, or not in time; nothing was touched."""
+    """A host did not answer, or not in time; no guest and no resource was touched."""
     INTERNAL = 70
     """A fault of dualsrm itself."""
 

@@ -19,6 +19,8 @@ class Unknown:
     """A fact nobody could observe, and why not (a sentence for a person)."""
 
     why: str
+    fix: str = ""
+    """The command that makes it observable, when the fault itself named one (a changed host key does)."""
 
 
 Maybe: TypeAlias = T | Unknown
@@ -312,6 +314,8 @@ class LibvirtView:
     machines: Maybe[frozenset[str]]
     """Machine types QEMU here can run."""
     free_memory_bytes: Maybe[int]
+    host_cpu_xml: str | None = None
+    """The host's own `<cpu>`, which a guest with host-passthrough has; None when libvirt does not describe it."""
 
     def domain(self, name: str) -> Domain | None:
         """The domain of that name, or None when this libvirtd does not know it."""

@@ -1,7 +1,7 @@
 """What became of a live migration: one table over the state of the domain on both hosts.
 
 The outcome is never taken from a return code: libvirt reports errors after success, managers crash, hosts vanish. Every
-cell of the product exists; `tests/unit/test_outcome.py` walks them all. The table extends the five end states that
+cell of the product exists; `tests/unit/core/test_outcome.py` walks them all. The table extends the five end states that
 nova's libvirt driver documents with lost hosts and with guests that stop by themselves.
 """
 

@@ -51,6 +51,8 @@ class GuestLine:
     states: dict[str, str]
     """By host: libvirt's word, `absent`, or `unknown`."""
     resources: tuple[ResourceLine, ...]
+    active: bool
+    """Whether it runs, or may run, anywhere; what is shut off on both hosts is none of status's troubles."""
     ready_to_migrate: bool
     blockers: tuple[Finding, ...]
 
@@ -62,12 +64,22 @@ class PairOverview:
     pair: str
     hosts: tuple[HostLine, ...]
     guests: tuple[GuestLine, ...]
+    other_resources: tuple[ResourceLine, ...]
+    """Resources below no guest."""
     locked_by: LockHolder | None
 
     @property
     def healthy(self) -> bool:
-        """Everything is seen, and every guest could move."""
-        return all(not host.trouble for host in self.hosts) and all(guest.ready_to_migrate for guest in self.guests)
+        """Everything is seen, every guest that runs could move, and no window is open."""
+        if self.open_windows or any(host.trouble for host in self.hosts):
+            return False
+        return all(guest.ready_to_migrate or not guest.active for guest in self.guests)
+
+    @property
+    def open_windows(self) -> tuple[str, ...]:
+        """Resources that allow two Primaries, or of which a host that has them up does not say."""
+        lines = [line for guest in self.guests for line in guest.resources] + list(self.other_resources)
+        return tuple(line.resource for line in lines if any(_may_be_open(point) for point in line.viewpoints))
 
 
 def overview(snapshot: Snapshot, unfinished: str | None) -> PairOverview:
@@ -76,13 +88,25 @@ def overview(snapshot: Snapshot, unfinished: str | None) -> PairOverview:
     for view in snapshot.views.values():
         if not isinstance(view.libvirt, Unknown):
             names.update(dict.fromkeys(domain.name for domain in view.libvirt.domains))
+    guests = tuple(_guest(snapshot, name, unfinished) for name in sorted(names))
+    used = {line.resource for guest in guests for line in guest.resources}
     holders = [holder for holder in snapshot.locks.values() if isinstance(holder, LockHolder)]
     return PairOverview(
         pair=snapshot.pair.name,
         hosts=tuple(_host(snapshot, host) for host in snapshot.pair.hosts),
-        guests=tuple(_guest(snapshot, name, unfinished) for name in sorted(names)),
+        guests=guests,
+        other_resources=tuple(_resource(snapshot, name) for name in _resource_names(snapshot) if name not in used),
         locked_by=holders[0] if holders else None,
     )
+
+
+def _resource_names(snapshot: Snapshot) -> list[str]:
+    views = [view.drbd for view in snapshot.views.values() if not isinstance(view.drbd, Unknown)]
+    return sorted({resource.name for view in views for resource in view.resources})
+
+
+def _may_be_open(point: Viewpoint) -> bool:
+    return point.two_primaries_allowed is True or (point.two_primaries_allowed is None and point.role != "down")
 
 
 def _host(snapshot: Snapshot, host: str) -> HostLine:
@@ -117,6 +141,7 @@ def _guest(snapshot: Snapshot, guest: str, unfinished: str | None) -> GuestLine:
         guest=guest,
         states=states,
         resources=tuple(_resource(snapshot, name) for name in resources),
+        active=bool(active) or "unknown" in states.values(),
         ready_to_migrate=len(active) == 1 and not blocking(findings),
         blockers=blocking(findings),
     )

@@ -67,14 +67,16 @@ def host_answers(case: Case, host: str) -> Findings:
     view = case.snapshot.views.get(host)
     why = "Whether the guest may move is decided by both hosts; a host that says nothing is never taken for healthy."
     parts = {part: getattr(view, part) if view else Unknown("it was not asked") for part in PROBE}
-    gaps = {part: value.why for part, value in parts.items() if isinstance(value, Unknown)}
+    gaps = {part: value for part, value in parts.items() if isinstance(value, Unknown)}
     if not gaps:
         yield passed(host, "ssh, DRBD and libvirt answer")
     elif len(gaps) == len(parts):
-        yield unknown(host, f"{host} does not answer: {'; '.join(dict.fromkeys(gaps.values()))}", why, _ssh(case, host))
+        reasons = "; ".join(dict.fromkeys(gap.why for gap in gaps.values()))
+        fix = next((gap.fix for gap in gaps.values() if gap.fix), _ssh(case, host))
+        yield unknown(host, f"{host} does not answer: {reasons}", why, fix)
     else:
-        for part, reason in gaps.items():
-            yield unknown(host, f"{part} of {host} does not answer: {reason}", why, on(host, *PROBE[part]))
+        for part, gap in gaps.items():
+            yield unknown(host, f"{part} of {host} does not answer: {gap.why}", why, gap.fix or on(host, *PROBE[part]))
 
 
 def _ssh(case: Case, host: str) -> str:

@@ -47,7 +47,7 @@ def _refuse_unknown(snapshot: Snapshot, guest: str) -> None:
             raise HostUnreachable(
                 f"where {guest} is, is not known: libvirt on {host} gave no answer: {libvirt.why}",
                 why=f"It may run on {host}; a guest is never moved from or to where nobody can look.",
-                fix=on(host, *PROBE["libvirt"]),
+                fix=libvirt.fix or on(host, *PROBE["libvirt"]),
             )
 
 

@@ -20,7 +20,7 @@ from dualsrm.errors import ExitCode
 @json_option
 @pass_session
 def check(session: Session, guest: str, to: str | None, *, verbose: bool, as_json: bool) -> int:
-    """Check whether GUEST could move live now. Exit code 0 only if every check passes."""
+    """Check whether GUEST could move live now. Exit code 0 only if none is failed or unknown."""
     pair = session.pair_for(guest)
     prepared = prepare_move(
         session.environment([pair]),

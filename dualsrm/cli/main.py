@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -14,8 +17,9 @@ from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
 from dualsrm.cli.session import Session
 from dualsrm.cli.status import status
+from dualsrm.cli.text import plain
 from dualsrm.config import DEFAULT_PATH, PATH_VARIABLE
-from dualsrm.errors import DualsrmError
+from dualsrm.errors import DualsrmError, ExitCode
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,23 +37,39 @@ from dualsrm.errors import DualsrmError
 @click.pass_context
 def cli(context: click.Context, path: Path) -> None:
     """Move KVM guests between the two hosts of a DRBD pair, live, with dual-primary open only for the move."""
-    context.obj = context.with_resource(Session(path))
+    make_session: Callable[[Path], Session] = context.obj
+    context.obj = context.with_resource(make_session(path))
 
 
 for command in (status, check, migrate, recover):
     cli.add_command(command)
 
 
-def main() -> None:
-    """Entry point of the `dualsrm` program."""
+def main(arguments: Sequence[str] | None = None, make_session: Callable[[Path], Session] = Session) -> None:
+    """Entry point of the `dualsrm` program. The tests hand in a session of simulated hosts."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(arguments, standalone_mode=False, obj=make_session)
     except DualsrmError as error:
-        print_error(error, as_json="--json" in sys.argv[1:])
+        print_error(error, as_json="--json" in arguments)
         code = error.exit_code
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
-        error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        click.echo("\n".join(plain(line) for line in usage.getvalue().splitlines()), err=True)
         code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which says that nothing was touched
+        print_error(_own_fault(error), as_json="--json" in arguments)
+        code = ExitCode.INTERNAL
     sys.exit(int(code or 0))
+
+
+def _own_fault(error: Exception) -> DualsrmError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return DualsrmError(
+        f"a fault of dualsrm itself: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})",
+        why="an operation under way was left where it was",
+        fix="run `dualsrm recover`, then report this together with the journal of the operation",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import click
@@ -47,12 +48,14 @@ def migrate(session: Session, guest: str, to: str | None, *, dry_run: bool, as_j
         if not refused and not dry_run:
             session.stop_on_signals()
             report = run_move(environment, pair, prepared, session.state_directory)
-    if as_json:
-        _emit(prepared, report, refused=refused)
-    elif report is not None:
-        _print_report(report)
-    else:
-        _print_plan(prepared)
+    # Whoever listened may be gone; how the move ended is still in the exit code and in the journal.
+    with contextlib.nullcontext() if report is None else contextlib.suppress(OSError):
+        if as_json:
+            _emit(prepared, report, refused=refused)
+        elif report is not None:
+            _print_report(report)
+        else:
+            _print_plan(prepared)
     if report is not None:
         return report.exit_code
     return ExitCode.REFUSED if refused else ExitCode.OK

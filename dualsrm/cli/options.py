@@ -1,4 +1,4 @@
-"""Options that several commands share, and tab completion of names."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from dualsrm.cli.output import console, on_terminal
 from dualsrm.cli.text import plain, size
 from dualsrm.engine.ports import JobProgress
-from dualsrm.engine.progress import Copying, Event, Notice, StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.progress import Copying, Event, Notice, Observer, StepDone, StepFailed, StepStarted, Undoing
 
 LOG_EVERY_S = 5.0
 """Between two lines about the same memory copy in a log."""
@@ -42,6 +43,16 @@ def copied(progress: JobProgress) -> str:
     if progress.dirty_rate_bytes_per_second:
         parts.append(f"dirtied {size(progress.dirty_rate_bytes_per_second)}/s")
     return ", ".join(parts)
+
+
+def harmless(observer: Observer) -> Observer:
+    """The same, but a terminal or pipe that went away does not stop an operation whose window is open."""
+
+    def tell(event: Event) -> None:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed, or cannot say this word
+            observer(event)
+
+    return tell
 
 
 class LogProgress:
@@ -82,7 +93,8 @@ class LiveProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Show the event."""

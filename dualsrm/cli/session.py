@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dualsrm.cli.progress import harmless
 from dualsrm.config import Settings, load
 from dualsrm.engine.environment import Environment, SystemClock, unwatched
 from dualsrm.engine.locate import find_pair
@@ -55,7 +56,9 @@ class Session:
             for name in pair.hosts:
                 if name not in self._hosts:
                     self._hosts[name] = self._real_host(name)
-        return Environment(ports=dict(self._hosts), clock=SystemClock(), observer=observer, cancelled=self._stop.is_set)
+        return Environment(
+            ports=dict(self._hosts), clock=SystemClock(), observer=harmless(observer), cancelled=self._stop.is_set
+        )
 
     def _real_host(self, name: str) -> RealHost:
         ssh, migration = self.settings.ssh, self.settings.migration

@@ -12,9 +12,11 @@ from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json, finding_json
 from dualsrm.cli.session import Session
 from dualsrm.cli.text import plain, text
+from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.observe import observe
 from dualsrm.errors import ExitCode
+from dualsrm.model import Pair
 from dualsrm.overview import GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
 
 
@@ -22,22 +24,25 @@ from dualsrm.overview import GuestLine, HostLine, PairOverview, ResourceLine, Vi
 @json_option
 @pass_session
 def status(session: Session, *, as_json: bool) -> int:
-    """Show hosts, guests and replication of every pair. Exit code 0 only if every guest could move now.
+    """Show hosts, guests and replication of every pair. Exit code 0 only if every guest that runs could move now.
 
     Ready to migrate means that every check passes which needs no question from one host to the other; `dualsrm check`
     asks those too.
     """
     pairs = tuple(session.settings.pairs.values())
     environment = session.environment(pairs)
-    left = interrupted(session.state_directory)
-    unfinished = left[0].operation if left else None
-    seen = [overview(observe(environment, pair), unfinished) for pair in pairs]
+    seen = [_look(session, environment, pair) for pair in pairs]
     if as_json:
         emit_json("status", {"healthy": all(pair.healthy for pair in seen), "pairs": [_as_json(pair) for pair in seen]})
     else:
         for pair in seen:
             _print(pair)
     return ExitCode.OK if all(pair.healthy for pair in seen) else ExitCode.REFUSED
+
+
+def _look(session: Session, environment: Environment, pair: Pair) -> PairOverview:
+    left = interrupted(session.state_directory, pair.name)
+    return overview(observe(environment, pair), left[0].operation if left else None)
 
 
 def _as_json(pair: PairOverview) -> dict[str, object]:
@@ -60,6 +65,9 @@ def _print(pair: PairOverview) -> None:
             text(f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}", "yellow"),
             soft_wrap=True,
         )
+    for resource in pair.open_windows:
+        out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
+        out.print(text("  fix: dualsrm recover"))
     for guest in pair.guests:
         for finding in guest.blockers:
             out.print(text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red"), soft_wrap=True)
@@ -70,16 +78,23 @@ def _table(pair: PairOverview) -> Table:
     table = Table("guest", "runs on", "resource", "Primary", "replication", "ready", title_justify="left")
     table.title = text(f"pair {pair.pair}: {', '.join(_host(host) for host in pair.hosts)}")
     for guest in pair.guests:
-        ready = text("yes", "green") if guest.ready_to_migrate else text("no", "bold red")
         for number, line in enumerate(guest.resources or (None,)):
             first = number == 0
             table.add_row(
                 text(guest.guest) if first else Text(),
                 _where(guest) if first else Text(),
                 *((text(line.resource), text(_primary(line)), _replication(line)) if line else (Text("-"),) * 3),
-                ready if first else Text(),
+                _ready(guest) if first else Text(),
             )
+    for line in pair.other_resources:
+        table.add_row(Text("-"), Text(), text(line.resource), text(_primary(line)), _replication(line), Text())
     return table
+
+
+def _ready(guest: GuestLine) -> Text:
+    if guest.ready_to_migrate:
+        return text("yes", "green")
+    return text("no", "bold red") if guest.active else text("-")
 
 
 def _host(host: HostLine) -> str:
@@ -90,7 +105,7 @@ def _where(guest: GuestLine) -> Text:
     """Where it is active, with libvirt's word where that is not simply running."""
     active = {host: word for host, word in guest.states.items() if word not in ("absent", "shutoff")}
     if not active:
-        return text("nowhere", "bold magenta")
+        return text("shut off", "dim")
     words = [host if word == "running" else f"{host} ({word})" for host, word in active.items()]
     return text(", ".join(words), "green" if list(active.values()) == ["running"] else "bold magenta")
 

@@ -111,6 +111,9 @@ def replication_differs(resource: Resource) -> str:
         return f"{resource.name} has no connection"
     if resource.connection.state != ConnectionState.CONNECTED:
         return f"{resource.name} is {resource.connection.state}"
+    numbers = {volume.number for volume in resource.volumes}
+    if not numbers or numbers != {peer.number for peer in resource.connection.volumes}:
+        return f"{resource.name} does not show every volume on both sides"
     seen: list[tuple[str, str, str]] = [
         (f"{resource.name}/{volume.number}", volume.disk, DiskState.UP_TO_DATE) for volume in resource.volumes
     ]

@@ -61,7 +61,8 @@ def _watch(environment: Environment, job: MigrationJob, deadline: float) -> JobE
         if isinstance(seen, JobEnded):
             return replace(seen, error=aborted or seen.error, statistics=seen.statistics or last)
         if isinstance(seen, JobProgress):
-            last = seen
+            # What libvirt expects of a hand-over is no measurement of it.
+            last = replace(seen, downtime_s=None)
             environment.observer(Copying(seen, clock.monotonic() - started))
         now = clock.monotonic()
         if aborted is None and (reason := _why_abort(environment, now >= deadline)):

@@ -42,6 +42,8 @@ class Failure:
     step: str
     seen: str
     fix: str = ""
+    unmet: tuple[Unmet, ...] = ()
+    """The conditions that did not hold when time was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Executor:
                 return None
             if clock.monotonic() >= deadline:
                 seen = refused.seen if refused else "; ".join(str(one) for one in missing)
-                return Failure(name, seen + self._held_by(missing), refused.fix if refused else "")
+                return Failure(name, seen + self._held_by(missing), refused.fix if refused else "", missing)
             clock.sleep(POLL_S)
             if persist:
                 refused = self._perform_all(name, do)

@@ -92,13 +92,17 @@ def note(journal: Journal, observer: Observer, kind: str, **facts: object) -> No
         observer(Notice(f"{error.seen}; going on without it"))
 
 
-def interrupted(directory: Path) -> tuple[Interrupted, ...]:
-    """Operations whose process died before their end, oldest first. A line cut short by a crash is not an end."""
+def interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
+    """Operations on a pair whose process died before their end, oldest first.
+
+    A line cut short by a crash is not an end, and an operation whose intent was cut short may be about any pair.
+    """
     found = []
     for path in _not_running(directory):
         lines = _lines(path)
         intent = next((line for line in lines if line.get("kind") == "intent"), {})
-        if not any(line.get("kind") == "end" for line in lines):
+        ended = any(line.get("kind") == "end" for line in lines)
+        if not ended and intent.get("pair", pair) == pair:
             found.append(Interrupted(path.stem, intent))
     return tuple(found)
 
@@ -109,7 +113,18 @@ def over(directory: Path) -> frozenset[str]:
 
 
 def _not_running(directory: Path) -> list[Path]:
-    return [path for path in sorted((directory / "operations").glob("*.jsonl")) if not _is_running(path)]
+    operations = directory / "operations"
+    try:
+        paths = sorted(path for path in operations.iterdir() if path.suffix == ".jsonl")
+        return [path for path in paths if not _is_running(path)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Refused(
+            f"the journal at {operations} cannot be read: {error.strerror or error}",
+            why="an operation that was interrupted would go unnoticed",
+            fix=f"run this as the user who owns {operations}",
+        ) from error
 
 
 def _is_running(path: Path) -> bool:

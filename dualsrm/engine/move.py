@@ -39,7 +39,7 @@ def prepare_move(
         cpu=cpu_verdict(environment, snapshot, guest, move.source, move.target),
         peer_link=snapshot.peer_links[move.source],
     )
-    unfinished = interrupted(state_directory)
+    unfinished = interrupted(state_directory, pair.name)
     findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)
     domain = _domain(snapshot, move.source, guest)
     goal = MoveGoal(

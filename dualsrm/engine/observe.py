@@ -42,9 +42,9 @@ def cpu_verdict(
     if domain is None:
         return Unknown(f"libvirt on {source} does not show {guest}")
     try:
-        return environment.ports[target].cpu_verdict(domain)
+        return environment.ports[target].cpu_verdict(domain, None if isinstance(view, Unknown) else view.host_cpu_xml)
     except DualsrmError as error:
-        return Unknown(error.seen)
+        return Unknown(error.seen, error.fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ def _reach_peer(environment: Environment, source: str, target: str) -> _Link:
     try:
         return _Link(source, environment.ports[source].reach_peer(environment.ports[target].host))
     except DualsrmError as error:
-        return _Link(source, Unknown(error.seen))
+        return _Link(source, Unknown(error.seen, error.fix))
 
 
 def _lock_holder(environment: Environment, pair: Pair, host: str) -> _Lock:
     try:
         return _Lock(host, environment.ports[host].lock_holder(pair.name))
     except DualsrmError as error:
-        return _Lock(host, Unknown(error.seen))
+        return _Lock(host, Unknown(error.seen, error.fix))

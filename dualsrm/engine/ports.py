@@ -87,8 +87,11 @@ class HostPort(Protocol):
     def destroy(self, guest: str) -> None:
         """virDomainDestroy."""
 
-    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
-        """Whether this host's hypervisor can run that domain's CPU (virConnectCompareHypervisorCPU)."""
+    def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
+        """Whether this host's hypervisor can run that domain's CPU (virConnectCompareHypervisorCPU).
+
+        `source_cpu_xml` is the source host's own CPU, for a guest that has it passed through.
+        """
 
     def reach_peer(self, peer: Host) -> Maybe[str]:
         """Ask the peer's libvirtd from here, with this host's credentials: its host name, or why not."""

@@ -14,7 +14,7 @@ from dualsrm.engine.observe import observe
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable, Refused
 from dualsrm.model import LockHolder, Pair, Role, Snapshot, Unknown
 from dualsrm.outcome import Presence, presence
-from dualsrm.plan.recover import Recovery, Seen, plan_recovery
+from dualsrm.plan.recover import Idle, Seen, plan_idle, plan_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class RecoveryReport:
 
     pair: str
     settled: tuple[str, ...]
-    """Guests that were made quiet."""
+    """Guests, and resources below no guest, that were made quiet."""
     refused: tuple[tuple[str, str], ...]
-    """Guests that may not be touched, and why."""
+    """Those that may not be touched, and why."""
     failed: tuple[tuple[str, str], ...]
-    """Guests whose recovery did not get through, and what was seen."""
+    """Those whose recovery did not get through, and what was seen."""
     closed_operations: tuple[str, ...]
 
     @property
@@ -42,14 +42,12 @@ def recover(environment: Environment, pair: Pair, state_directory: Path, *, take
     """Settle every guest of the pair. A second run finds nothing to do."""
     snapshot = observe(environment, pair)
     _must_see_both(snapshot)
-    left = interrupted(state_directory)
     _free_locks(environment, snapshot, over(state_directory), take_over=take_over)
-    planned = [plan for seen in see_guests(snapshot) if (plan := plan_recovery(pair.hosts, seen)) is not None]
     journal = FileJournal.begin(state_directory, "recover", environment.clock)
     try:
-        journal.write("intent", verb="recover", pair=pair.name, guests=[plan.guest for plan in planned])
+        journal.write("intent", verb="recover", pair=pair.name)
         with pair_locked(environment, pair, journal.operation):
-            report = _run_all(environment, pair, journal, planned, left)
+            report = _settle_all(environment, pair, journal, interrupted(state_directory, pair.name))
         note(journal, environment.observer, "end", outcome=report.exit_code.name.lower())
     except DualsrmError as error:
         note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
@@ -62,28 +60,29 @@ def recover(environment: Environment, pair: Pair, state_directory: Path, *, take
     return report
 
 
-def _run_all(
-    environment: Environment,
-    pair: Pair,
-    journal: FileJournal,
-    planned: list[Recovery],
-    left: tuple[Interrupted, ...],
+def _settle_all(
+    environment: Environment, pair: Pair, journal: FileJournal, left: tuple[Interrupted, ...]
 ) -> RecoveryReport:
+    """Under the lock, from a look taken under the lock: what was seen before it may be another operation's doing."""
+    snapshot = observe(environment, pair)
+    _must_see_both(snapshot)
+    planned = [plan for seen in see_guests(snapshot) if (plan := plan_recovery(pair.hosts, seen)) is not None]
+    planned += [plan for idle in see_idle(snapshot) if (plan := plan_idle(pair.hosts, idle)) is not None]
     settled, failed = [], []
     for recovery in planned:
         if recovery.refusal:
             continue
         run = Executor(environment, journal).run(recovery.plan)
         if run.failure is None:
-            settled.append(recovery.guest)
+            settled.append(recovery.subject)
         else:
-            failed.append((recovery.guest, f"{run.failure.step}: {run.failure.seen}"))
+            failed.append((recovery.subject, f"{run.failure.step}: {run.failure.seen}"))
     return RecoveryReport(
         pair=pair.name,
         settled=tuple(settled),
-        refused=tuple((one.guest, one.refusal) for one in planned if one.refusal),
+        refused=tuple((one.subject, one.refusal) for one in planned if one.refusal),
         failed=tuple(failed),
-        closed_operations=tuple(one.operation for one in left if one.intent.get("pair", pair.name) == pair.name),
+        closed_operations=tuple(one.operation for one in left),
     )
 
 
@@ -133,7 +132,8 @@ def _see(snapshot: Snapshot, guest: str) -> Seen | None:
         if domain is not None:
             uuid = domain.uuid
             resources.update(dict.fromkeys(resources_of(domain, view)))
-            job = job or domain.job_active is True
+            # A job nobody could ask about may hand over at any moment.
+            job = job or domain.job_active is not False
     if not resources:
         return None
     active = {
@@ -143,6 +143,21 @@ def _see(snapshot: Snapshot, guest: str) -> Seen | None:
     }
     disturbed = tuple(name for name in resources if _disturbed(snapshot, name, active))
     return Seen(guest, uuid, tuple(resources), (here[0], here[1]), job, disturbed)
+
+
+def see_idle(snapshot: Snapshot) -> tuple[Idle, ...]:
+    """Resources below no guest that either host knows."""
+    used = {name for seen in see_guests(snapshot) for name in seen.resources}
+    primary: dict[str, list[str]] = {}
+    for host, view in snapshot.views.items():
+        for resource in () if isinstance(view.drbd, Unknown) else view.drbd.resources:
+            on = primary.setdefault(resource.name, [])
+            on += [host] if resource.role == Role.PRIMARY else []
+    return tuple(
+        Idle(name, tuple(on), window_open=_disturbed(snapshot, name, set()))
+        for name, on in primary.items()
+        if name not in used
+    )
 
 
 def _disturbed(snapshot: Snapshot, name: str, active: set[str]) -> bool:

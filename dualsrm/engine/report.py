@@ -9,6 +9,7 @@ from dualsrm.engine.executor import Run
 from dualsrm.errors import ExitCode
 from dualsrm.outcome import Outcome
 from dualsrm.plan.move import MoveGoal
+from dualsrm.plan.steps import Replicating
 
 
 class MoveState(Enum):
@@ -18,6 +19,8 @@ class MoveState(Enum):
     """At the target; window closed, both verified."""
     MOVED_UNSETTLED = "moved, not settled"
     """At the target; the source is not Secondary, or the window is not proved closed."""
+    REPLICATION_LOST = "moved, replication lost"
+    """At the target, and replication broke before both sides were seen equal: the source may hold the last writes."""
     ROLLED_BACK = "rolled back"
     """At the source; window closed, both verified."""
     NOT_ROLLED_BACK = "not moved, not rolled back"
@@ -35,6 +38,7 @@ class MoveState(Enum):
 EXIT_CODES = {
     MoveState.MOVED: ExitCode.OK,
     MoveState.MOVED_UNSETTLED: ExitCode.NEEDS_ATTENTION,
+    MoveState.REPLICATION_LOST: ExitCode.NEEDS_ATTENTION,
     MoveState.ROLLED_BACK: ExitCode.ROLLED_BACK,
     MoveState.NOT_ROLLED_BACK: ExitCode.NEEDS_ATTENTION,
     MoveState.UNTOUCHED: ExitCode.REFUSED,
@@ -103,8 +107,11 @@ def _state(run: Run) -> MoveState:
     outcome = run.crossing.verdict.outcome if run.crossing else Outcome.NOT_MOVED
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
+    if outcome is Outcome.MOVED and run.failure is not None:
+        lost = any(isinstance(one.condition, Replicating) for one in run.failure.unmet)
+        return MoveState.REPLICATION_LOST if lost else MoveState.MOVED_UNSETTLED
     if outcome is Outcome.MOVED:
-        return MoveState.MOVED if run.complete else MoveState.MOVED_UNSETTLED
+        return MoveState.MOVED
     if not run.touched:
         return MoveState.UNTOUCHED
     return MoveState.ROLLED_BACK if run.rolled_back else MoveState.NOT_ROLLED_BACK
@@ -121,6 +128,11 @@ def _fix(state: MoveState, goal: MoveGoal, run: Run) -> str:
             return ""
         case MoveState.UNTOUCHED | MoveState.ROLLED_BACK:
             return (run.failure.fix if run.failure else "") or "run `dualsrm check` on the guest, then try again"
+        case MoveState.REPLICATION_LOST:
+            return (
+                f"reconnect, demote and discard nothing yet: the disks on {goal.source} may hold writes that "
+                f"{goal.target} lacks; shut the guest down, compare `drbdadm get-gi` on both, then choose one to keep"
+            )
         case MoveState.MOVED_UNSETTLED | MoveState.NOT_ROLLED_BACK | MoveState.STOPPED | MoveState.DIED:
             return "mend what is named, then run `dualsrm recover`: it demotes the idle side and closes the window"
         case MoveState.IN_DOUBT:

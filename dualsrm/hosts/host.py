@@ -95,19 +95,19 @@ class RealHost:
         """Whether a process with `-uuid UUID` exists, by the process table."""
         return processes.qemu_alive(self._ssh, guest_uuid)
 
-    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
+    def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """libvirt's comparison of the guest's CPU with this host's."""
         try:
-            return cpu_verdict(self._libvirt, domain)
+            return cpu_verdict(self._libvirt, domain, source_cpu_xml)
         except DualsrmError as error:
-            return Unknown(error.seen)
+            return Unknown(error.seen, error.fix)
 
     def reach_peer(self, peer: Host) -> Maybe[str]:
         """Ask the peer's libvirtd from here. Without a terminal ssh asks no questions: it works or it does not."""
         try:
             done = self._ssh.run(["virsh", "-q", "-c", peer.peer_uri, "hostname"], deadline_s=PEER_S)
         except DualsrmError as error:
-            return Unknown(error.seen)
+            return Unknown(error.seen, error.fix)
         name = done.stdout.strip()
         if done.exit == 0 and _HOST_NAME.fullmatch(name):
             return name
@@ -119,7 +119,7 @@ class RealHost:
         try:
             return self._locks.holder(pair)
         except (HostUnreachable, CommandFailed) as error:
-            return Unknown(error.seen)
+            return Unknown(error.seen, error.fix)
 
     # --- acting ---------------------------------------------------------------------------------------
 
@@ -157,6 +157,6 @@ def _settled(future: Future[T]) -> Maybe[T]:
     try:
         return future.result()
     except DualsrmError as error:
-        return Unknown(error.seen)
+        return Unknown(error.seen, error.fix)
     except DomainXmlError as error:
         return Unknown(clean(str(error)))

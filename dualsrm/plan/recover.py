@@ -24,10 +24,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
-    """What to do about one guest: a plan, or why nothing may be done."""
+class Idle:
+    """A resource below no guest."""
 
-    guest: str
+    resource: str
+    primary_on: tuple[str, ...]
+    window_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What to do about one guest or resource: a plan, or why nothing may be done."""
+
+    subject: str
     plan: Plan
     refusal: str = ""
 
@@ -47,6 +56,17 @@ def plan_recovery(hosts: tuple[str, str], seen: Seen) -> Recovery | None:
             return Recovery(seen.guest, _close_idle(hosts, seen))
         case _:
             return Recovery(seen.guest, (), refusal=verdict.meaning)
+
+
+def plan_idle(hosts: tuple[str, str], idle: Idle) -> Recovery | None:
+    """How to close the window of a resource no guest lies on. Which side to demote is not for us to guess."""
+    if not idle.window_open:
+        return None
+    if len(idle.primary_on) > 1:
+        return Recovery(
+            idle.resource, (), refusal="it is Primary on both hosts and below no guest: demote the side that is idle"
+        )
+    return Recovery(idle.resource, (_close(tuple((host, idle.resource) for host in hosts)),))
 
 
 def _settle_on(runs_on: str, other: str, seen: Seen, *, destroy: Leftover) -> Plan:
@@ -74,10 +94,14 @@ def _close_idle(hosts: tuple[str, str], seen: Seen) -> Plan:
             deadline_s=60.0,
             persist=True,
         ),
-        Step(
-            name="close window",
-            do=tuple(SetTwoPrimaries(host, resource, allowed=False) for host, resource in sides),
-            verify=tuple(TwoPrimariesIs(host, resource, allowed=False) for host, resource in sides),
-            persist=True,
-        ),
+        _close(sides),
+    )
+
+
+def _close(sides: tuple[tuple[str, str], ...]) -> Step:
+    return Step(
+        name="close window",
+        do=tuple(SetTwoPrimaries(host, resource, allowed=False) for host, resource in sides),
+        verify=tuple(TwoPrimariesIs(host, resource, allowed=False) for host, resource in sides),
+        persist=True,
     )

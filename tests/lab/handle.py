@@ -91,14 +91,10 @@ class LabHandle:
         facts = [dict(word.split(":", 1) for word in line.split()[2:]) for line in lines if " resource " in line]
         return {fact["name"]: fact["role"] for fact in facts}
 
-    def touched(self) -> dict[str, tuple[str, ...]]:
+    def touched(self) -> dict[str, str]:
         """All that a refusal must leave as it is: options, roles and connections, domains."""
-        commands = (
-            ("drbdsetup", "show"),
-            ("drbdsetup", "events2", "--now", "all"),
-            ("virsh", "list", "--all"),
-        )
-        return {host: tuple(self.node(host, *command) for command in commands) for host in HOSTS}
+        look = "drbdsetup show && drbdsetup events2 --now all && virsh list --all"
+        return {host: self.node(host, "sh", "-c", look) for host in HOSTS}
 
     def connection_changes(self, host: str) -> int:
         """How often a connection left Connected since boot, counted in the kernel's log."""

@@ -116,7 +116,7 @@ def test_disk_not_on_drbd_cache_unsafe_bridge_missing_hostile_name(lab: LabHandl
     devices = (
         "<disk type='file' device='disk'><driver name='qemu' type='raw' cache='writeback'/>"
         "<source file='/run/odd.img'/><target dev='vda' bus='virtio'/></disk>"
-        "<interface type='bridge'><source bridge='br-odd'/><model type='virtio'/></interface>"
+        "<interface type='bridge'><source bridge='br-odd'/><model type='virtio'/><rom enabled='no'/></interface>"
     )
     try:
         with _guest(lab, "alpha", HOSTILE, devices):
@@ -127,7 +127,7 @@ def test_disk_not_on_drbd_cache_unsafe_bridge_missing_hostile_name(lab: LabHandl
 
 def test_guest_running_on_both(lab: LabHandle) -> None:
     with _guest(lab, "alpha", "twin"), _guest(lab, "beta", "twin"):
-        assert "both" in _error(lab, REFUSED, "migrate", "twin")["seen"]
+        assert "active on alpha and beta" in _error(lab, REFUSED, "migrate", "twin")["seen"]
 
 
 def test_guest_shut_off(lab: LabHandle) -> None:

@@ -52,7 +52,7 @@ class Manager:
 
 def reported(report: MoveReport, resources: tuple[str, ...]) -> Reported:
     """What the report promised, for the promises to be held against."""
-    at_target = report.state in (MoveState.MOVED, MoveState.MOVED_UNSETTLED)
+    at_target = report.state in (MoveState.MOVED, MoveState.MOVED_UNSETTLED, MoveState.REPLICATION_LOST)
     at_source = report.state in (MoveState.ROLLED_BACK, MoveState.NOT_ROLLED_BACK, MoveState.UNTOUCHED)
     runs_on = {report.guest: report.target} if at_target else {report.guest: report.source} if at_source else {}
     settled = report.state in (MoveState.MOVED, MoveState.ROLLED_BACK, MoveState.UNTOUCHED)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from dualsrm.model import Maybe, Unknown
 
 
-def machine_types(text: str) -> Maybe[frozenset[str]]:
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a move needs to know of them."""
+
+    machines: frozenset[str]
     """Machine types, aliases among them, of every architecture QEMU here emulates."""
+    host_cpu_xml: str | None
+    """The host's own `<cpu>`; None when libvirt does not describe it."""
+
+
+def parse_capabilities(text: str) -> Maybe[Capabilities]:
+    """Read them off libvirt's XML."""
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         return Unknown("libvirt's capabilities have a document type, which libvirt never writes")
     try:
@@ -19,4 +30,8 @@ def machine_types(text: str) -> Maybe[frozenset[str]]:
     found = frozenset(
         name for element in root.iterfind("guest/arch//machine") if (name := (element.text or "").strip())
     )
-    return found or Unknown("libvirt's capabilities name no machine type: is QEMU installed?")
+    if not found:
+        return Unknown("libvirt's capabilities name no machine type: is QEMU installed?")
+    cpu = root.find("host/cpu")
+    named = cpu is not None and cpu.find("model") is not None
+    return Capabilities(found, ET.tostring(cpu, encoding="unicode") if cpu is not None and named else None)

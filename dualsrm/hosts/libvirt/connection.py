@@ -82,7 +82,7 @@ class LibvirtConnection:
             try:
                 return function(connection)
             except libvirt.libvirtError as error:
-                raise explain(error, f"{what} on {self.host}", lost=not connection.isAlive()) from error
+                raise explain(error, f"{what} on {self.host}", lost=_is_lost(connection)) from error
 
         return begin(work, what)
 
@@ -116,6 +116,14 @@ class LibvirtConnection:
             why="which guests run there is unknown",
             fix=f"on {self.host}: virsh -c {self._uri} list; systemctl status libvirtd virtqemud",
         )
+
+
+def _is_lost(connection: Virt) -> bool:
+    """Whether the connection is gone. One that was closed meanwhile does not answer even that question."""
+    try:
+        return not connection.isAlive()
+    except libvirt.libvirtError:
+        return True
 
 
 def explain(error: Exception, what: str, *, lost: bool = False) -> DualsrmError:

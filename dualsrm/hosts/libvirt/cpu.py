@@ -20,13 +20,25 @@ _VERDICTS: Final = {
 }
 
 
-def cpu_verdict(connection: LibvirtConnection, domain: Domain) -> Maybe[CpuVerdict]:
-    """Ask this host's hypervisor. The domain's type counts: emulation (`qemu`) can do what the silicon cannot."""
+HOST_PASSTHROUGH: Final = Unknown(
+    "the guest has its host's own CPU (host-passthrough), which libvirt does not describe"
+)
+
+
+def cpu_verdict(connection: LibvirtConnection, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
+    """Ask this host's hypervisor. The domain's type counts: emulation (`qemu`) can do what the silicon cannot.
+
+    A guest with host-passthrough has the source's own CPU, so that one is compared: the target must have all of it.
+    """
     cpu_xml = domain.cpu_xml
     if cpu_xml is None:
         return CpuVerdict.COMPATIBLE  # QEMU's default model, which every host runs
     without = without_comparison(cpu_xml)
-    if without is not None:
+    if without is HOST_PASSTHROUGH:
+        if source_cpu_xml is None:
+            return HOST_PASSTHROUGH
+        cpu_xml = source_cpu_xml
+    elif without is not None:
         return without
     try:
         number = connection.call(
@@ -49,7 +61,7 @@ def without_comparison(cpu_xml: str) -> Maybe[CpuVerdict] | None:
         return Unknown(f"the guest's <cpu> cannot be parsed: {error}")
     mode = cpu.get("mode", "custom")
     if mode == "host-passthrough":
-        return Unknown("the guest has its host's own CPU (host-passthrough): libvirt cannot compare that across hosts")
+        return HOST_PASSTHROUGH
     if mode == "maximum":
         return Unknown("the guest has all its host's QEMU can do (maximum): libvirt cannot compare that across hosts")
     if cpu.find("model") is None and mode == "custom":

@@ -11,7 +11,7 @@ import libvirt
 from dualsrm.errors import DualsrmError
 from dualsrm.hosts.calls import begin, finish
 from dualsrm.hosts.deadlines import LIBVIRT_CAPABILITIES_S, LIBVIRT_JOB_S, LIBVIRT_READ_S
-from dualsrm.hosts.libvirt.capabilities import machine_types
+from dualsrm.hosts.libvirt.capabilities import Capabilities, parse_capabilities
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, Virt
 from dualsrm.hosts.libvirt.domain_xml import DomainParts, parse_domain
 from dualsrm.hosts.libvirt.reasons import words
@@ -44,7 +44,7 @@ class LibvirtReader:
 
     def __init__(self, connection: LibvirtConnection) -> None:
         self._connection = connection
-        self._machines: Maybe[frozenset[str]] = Unknown("libvirt was not asked for its capabilities")
+        self._known: Maybe[Capabilities] = Unknown("libvirt was not asked for its capabilities")
 
     def view(self) -> LibvirtView:
         """Everything. Raises what `LibvirtConnection.call` raises; `free_memory_bytes` is left to the caller.
@@ -53,6 +53,7 @@ class LibvirtReader:
         """
         listed = self._connection.call(_list, deadline_s=LIBVIRT_READ_S, what="listing domains")
         jobs = [self._begin_job(seen) for seen in listed.domains]
+        capabilities = self._capabilities()
         return LibvirtView(
             libvirt_version=listed.libvirt_version,
             hypervisor_version=listed.hypervisor_version,
@@ -61,7 +62,8 @@ class LibvirtReader:
                 for seen, job in zip(listed.domains, jobs, strict=True)
             ),
             networks=listed.networks,
-            machines=self._machine_types(),
+            machines=capabilities if isinstance(capabilities, Unknown) else capabilities.machines,
+            host_cpu_xml=None if isinstance(capabilities, Unknown) else capabilities.host_cpu_xml,
             free_memory_bytes=Unknown("not asked of libvirt, which counts caches as used"),
         )
 
@@ -71,16 +73,16 @@ class LibvirtReader:
             return None
         return begin(lambda: job_active(seen.domain), "job")
 
-    def _machine_types(self) -> Maybe[frozenset[str]]:
-        if isinstance(self._machines, Unknown):
+    def _capabilities(self) -> Maybe[Capabilities]:
+        if isinstance(self._known, Unknown):
             try:
                 text = self._connection.call(
                     lambda virt: str(virt.getCapabilities()), deadline_s=LIBVIRT_CAPABILITIES_S, what="capabilities"
                 )
             except DualsrmError as error:
-                return Unknown(error.seen)
-            self._machines = machine_types(text)
-        return self._machines
+                return Unknown(error.seen, error.fix)
+            self._known = parse_capabilities(text)
+        return self._known
 
 
 def job_active(domain: Virt) -> bool:

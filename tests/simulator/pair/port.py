@@ -72,7 +72,7 @@ class SimHostPort:
         guest = next((g.name for g in self._pair.libvirt.guests.values() if g.uuid == guest_uuid), guest_uuid)
         return self.call("qemu_alive", guest, lambda: self._pair.libvirt.qemu(self._host.name, guest) is not None)
 
-    def cpu_verdict(self, domain: Domain) -> Maybe[CpuVerdict]:
+    def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """What the machine was told to answer."""
         try:
             return self.call("cpu_verdict", domain.name, lambda: self._machine.cpu)

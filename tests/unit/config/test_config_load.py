@@ -58,7 +58,7 @@ def test_the_shortest_file_and_its_defaults(file: Path) -> None:
     assert settings.hosts["beta"].user == "admin"
     assert settings.hosts["beta"].port == 2222
     assert settings.pairs == {"lab": Pair("lab", ("alpha", "beta"))}
-    assert (settings.ssh.identity_file, settings.ssh.known_hosts, settings.ssh.connect_timeout_s) == (None, None, 15)
+    assert (settings.ssh.identity_file, settings.ssh.known_hosts) == (None, None)
     assert settings.migration.transport == "tls"
     assert (settings.migration.bandwidth_mib_s, settings.migration.deadline_s) == (0, 600)
     assert settings.state.directory == "/var/lib/dualsrm"
@@ -67,7 +67,7 @@ def test_the_shortest_file_and_its_defaults(file: Path) -> None:
 def test_every_section_is_read(file: Path) -> None:
     settings = read(
         file,
-        GOOD + '[ssh]\nidentity_file = "/root/.ssh/id"\nknown_hosts = "/root/.ssh/known"\nconnect_timeout_s = 3\n'
+        GOOD + '[ssh]\nidentity_file = "/root/.ssh/id"\nknown_hosts = "/root/.ssh/known"\n'
         '[migration]\ntransport = "tcp"\nbandwidth_mib_s = 100\ndeadline_s = 60\n[state]\ndirectory = "/srv/state"\n',
     )
     assert settings.ssh.identity_file == "/root/.ssh/id"
@@ -188,7 +188,7 @@ def instead(key: str, value: str, *, table: str = "hosts.alpha") -> str:
         ("migration", "transport", '"ssh"', "found 'ssh'; allowed is 'tls' or 'tcp'"),
         ("migration", "deadline_s", "0", "greater than or equal to 1"),
         ("migration", "bandwidth_mib_s", "-1", "greater than or equal to 0"),
-        ("ssh", "connect_timeout_s", "1.5", "allowed is a valid integer"),
+        ("migration", "deadline_s", "1.5", "allowed is a valid integer"),
         ("ssh", "identity_file", '"~/.ssh/id"', "absolute path"),
         ("state", "directory", '"state"', "absolute path"),
         ("stat", "directory", '"/x"', "did you mean 'state'?"),

@@ -23,7 +23,7 @@ def _begin(directory: Path) -> FileJournal:
 def test_an_operation_without_an_end_is_interrupted(tmp_path: Path) -> None:
     journal = _begin(tmp_path)
     journal.close()
-    (found,) = interrupted(tmp_path)
+    (found,) = interrupted(tmp_path, "lab")
     assert found.operation == journal.operation
     assert found.intent["guest"] == "web; rm -rf /"
 
@@ -31,17 +31,22 @@ def test_an_operation_without_an_end_is_interrupted(tmp_path: Path) -> None:
 def test_an_operation_that_still_runs_is_neither_interrupted_nor_over(tmp_path: Path) -> None:
     """Else a recovery beside a running move would take its lock and undo its work."""
     journal = _begin(tmp_path)
-    assert interrupted(tmp_path) == ()
+    assert interrupted(tmp_path, "lab") == ()
     assert over(tmp_path) == frozenset()
     journal.close()
     assert over(tmp_path) == {journal.operation}
+
+
+def test_an_interrupted_operation_is_no_matter_of_another_pair(tmp_path: Path) -> None:
+    _begin(tmp_path).close()
+    assert interrupted(tmp_path, "other") == ()
 
 
 def test_an_end_ends_it(tmp_path: Path) -> None:
     journal = _begin(tmp_path)
     journal.write("end", outcome="moved")
     journal.close()
-    assert interrupted(tmp_path) == ()
+    assert interrupted(tmp_path, "lab") == ()
 
 
 def test_a_line_cut_short_is_not_an_end(tmp_path: Path) -> None:
@@ -50,7 +55,7 @@ def test_a_line_cut_short_is_not_an_end(tmp_path: Path) -> None:
     journal.close()
     with path.open("a") as file:
         file.write('{"kind": "end", "outc')
-    assert len(interrupted(tmp_path)) == 1
+    assert len(interrupted(tmp_path, "lab")) == 1
 
 
 def test_recovery_ends_it_even_after_a_line_cut_short(tmp_path: Path) -> None:
@@ -60,7 +65,7 @@ def test_recovery_ends_it_even_after_a_line_cut_short(tmp_path: Path) -> None:
         file.write('{"kind": "st')
     journal.close()
     settle_interrupted(tmp_path, journal.operation, "some-recovery", SystemClock())
-    assert interrupted(tmp_path) == ()
+    assert interrupted(tmp_path, "lab") == ()
     assert json.loads(path.read_text().splitlines()[-1])["by"] == "some-recovery"
 
 
@@ -90,4 +95,4 @@ def test_a_journal_that_fills_up_midway_is_told_and_survived(tmp_path: Path) -> 
 
 
 def test_no_operations_yet(tmp_path: Path) -> None:
-    assert interrupted(tmp_path) == ()
+    assert interrupted(tmp_path, "lab") == ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
 import libvirt
@@ -10,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualsrm.hosts.libvirt.capabilities import machine_types
-from dualsrm.hosts.libvirt.cpu import without_comparison
+from dualsrm.hosts.libvirt.capabilities import Capabilities, parse_capabilities
+from dualsrm.hosts.libvirt.connection import LibvirtConnection
+from dualsrm.hosts.libvirt.cpu import cpu_verdict, without_comparison
 from dualsrm.hosts.libvirt.domain_xml import DomainXmlError, parse_domain
 from dualsrm.hosts.libvirt.reasons import REASONS, STATES, words
 from dualsrm.model import CpuVerdict, Disk, DomainState, HostDevice, Nic, Unknown
+from tests import builders
 
 UUID = "5b1cdd3e-0c1f-4a77-9d5e-7a1f00000021"
 LAB_GUESTS = Path(__file__).parents[3] / "vagrant" / "provision" / "guests"
@@ -229,14 +234,42 @@ def test_unknown_numbers_never_look_stopped(state: int, reason: int) -> None:
     assert name.active or state in (5, 6)
 
 
-def test_machine_types() -> None:
+def test_capabilities() -> None:
     text = (
         "<capabilities><guest><arch name='x86_64'><machine canonical='q-9'>q35</machine><domain>"
         "<machine>x</machine></domain></arch></guest></capabilities>"
     )
-    assert machine_types(text) == frozenset({"q35", "x"})
-    assert isinstance(machine_types("<capabilities/>"), Unknown)
-    assert isinstance(machine_types("no xml"), Unknown)
+    assert parse_capabilities(text) == Capabilities(frozenset({"q35", "x"}), None)
+    described = text.replace("<guest>", "<host><cpu><arch>x86_64</arch><model>EPYC</model></cpu></host><guest>")
+    seen = parse_capabilities(described)
+    assert isinstance(seen, Capabilities)
+    assert seen.host_cpu_xml == "<cpu><arch>x86_64</arch><model>EPYC</model></cpu>"
+    assert isinstance(parse_capabilities("<capabilities/>"), Unknown)
+    assert isinstance(parse_capabilities("no xml"), Unknown)
+
+
+class _Comparing:
+    """A connection that remembers which CPU it was asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def call(self, work: Callable[[Any], int], *, deadline_s: float, what: str) -> int:
+        return work(self)
+
+    def compareHypervisorCPU(self, *arguments: Any) -> int:  # noqa: N802 - libvirt's name
+        self.asked.append(arguments[4])
+        return int(libvirt.VIR_CPU_COMPARE_SUPERSET)
+
+
+def test_host_passthrough_is_compared_by_the_sources_own_cpu() -> None:
+    """Most KVM guests are configured so: unknown for all of them would make the tool useless."""
+    connection = _Comparing()
+    guest = replace(builders.domain("web"), cpu_xml="<cpu mode='host-passthrough'/>")
+    own = "<cpu><arch>x86_64</arch><model>EPYC</model></cpu>"
+    verdict = cpu_verdict(cast(LibvirtConnection, connection), guest, own)
+    assert (verdict, connection.asked) == (CpuVerdict.COMPATIBLE, [own])
+    assert isinstance(cpu_verdict(cast(LibvirtConnection, connection), guest, None), Unknown)
 
 
 def test_cpus_nobody_can_compare() -> None:

@@ -1,0 +1,228 @@
+"""docs/json.md describes every field of every document, its type too, and nothing else.
+
+The documents are built by the commands themselves, on the simulated pair.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import click
+import pytest
+
+from dualsrm.cli.check import check
+from dualsrm.cli.migrate import migrate
+from dualsrm.cli.output import JSON_FORMAT, print_error
+from dualsrm.cli.recover import recover
+from dualsrm.cli.session import Session
+from dualsrm.cli.status import status
+from dualsrm.config import MigrationSettings, Settings, SshSettings, StateSettings
+from dualsrm.engine.environment import Environment, unwatched
+from dualsrm.engine.progress import Observer
+from dualsrm.errors import DualsrmError
+from dualsrm.model import LockHolder
+from tests.simulator.driving import Manager
+from tests.simulator.pair import BETA, Fault, ManagerCrash, SimPair
+from tests.unit.docs.pages import DOCS, rows, sections
+
+Document = dict[str, Any]
+FINDING = "A finding"
+KINDS = ("status", "check", "migrate", "recover", "error")
+
+
+class SimulatedSession(Session):
+    """A command's session whose hosts are the simulated pair's."""
+
+    def __init__(self, manager: Manager) -> None:
+        super().__init__(Path("/nowhere"))
+        self._manager = manager
+
+    @property
+    def settings(self) -> Settings:
+        pair = self._manager.pair
+        return Settings(
+            Path("/nowhere"),
+            SshSettings(),
+            MigrationSettings(),
+            StateSettings(directory=str(self._manager.state)),
+            MappingProxyType(pair.configured),
+            MappingProxyType({pair.pair.name: pair.pair}),
+        )
+
+    def environment(self, pairs: object, observer: Observer = unwatched) -> Environment:
+        return self._manager.environment
+
+    def stop_on_signals(self) -> None:
+        """The tests' own signals are left alone."""
+
+
+@pytest.fixture
+def pair() -> SimPair:
+    return SimPair("8.4")
+
+
+@pytest.fixture
+def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Document]:
+    session = SimulatedSession(Manager(pair, tmp_path))
+
+    def call(command: click.Command, *words: str) -> Document:
+        try:
+            command.main([*words, "--json"], prog_name="dualsrm", obj=session, standalone_mode=False)
+        except DualsrmError as error:
+            print_error(error, as_json=True)
+        document: Document = json.loads(capsys.readouterr().out)
+        return document
+
+    return call
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def _status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run(status)
+    pair.disconnect(BETA, "web")
+    pair.machines[BETA].locks[pair.pair.name] = LockHolder("operation", "manager", "2026-01-01T00:00:00+00:00")
+    yield run(status)
+    pair.isolate(BETA)
+    yield run(status)
+
+
+def _check(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run(check, "web")
+    pair.disconnect(BETA, "web")
+    yield run(check, "web")
+
+
+def _migrate(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run(migrate, "web", "--dry-run")
+    yield run(migrate, "web")
+    pair.faults.append(Fault("error", "start_migration"))
+    pair.faults.append(Fault("error", "set_two_primaries", detail="no", times=None))
+    yield run(migrate, "db")
+    yield run(migrate, "db")  # the window is open: refused
+
+
+def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run(recover)
+    _die(pair, run, Fault("crash_after", "start_migration"))
+    yield run(recover)  # libvirt still migrates: refused
+    pair.clock.advance(120)
+    pair.faults.append(Fault("error", "demote", times=None))
+    yield run(recover)
+    pair.faults.clear()
+    yield run(recover)
+
+
+def _die(pair: SimPair, run: Callable[..., Document], fault: Fault) -> None:
+    pair.faults.append(fault)
+    with pytest.raises(ManagerCrash):
+        run(migrate, "web")
+    pair.faults.clear()
+    pair.restart_manager()
+
+
+def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run(check, "no such guest")
+
+
+SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _recover, _error), strict=True))
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+Shape = tuple[str, str]
+
+
+def _type(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case dict():
+            return "object"
+        case _:
+            raise TypeError(value)
+
+
+def shapes(value: Document, path: str, findings: set[str]) -> Iterator[Shape]:
+    """Path and type of everything below an object. Findings and what is keyed by host are named once for all."""
+    for key, inner in value.items():
+        here = f"{path}.{key}" if path else key
+        here = f"{path}.HOST" if path.endswith("states") else here
+        if not isinstance(inner, list):
+            yield here, _type(inner)
+            if isinstance(inner, dict):
+                yield from shapes(inner, here, findings)
+        elif here in findings:
+            for finding in inner:
+                yield from ((f"{FINDING}: {name}", kind) for name, kind in shapes(finding, "", set()))
+            yield here, "array of finding"
+        elif not inner:
+            yield here, "array"
+        elif isinstance(inner[0], dict):
+            yield here, "array of object"
+            for element in inner:
+                yield from shapes(element, f"{here}[]", findings)
+        else:
+            yield here, " or ".join(sorted({f"array of {_type(element)}" for element in inner}))
+
+
+def documented(section: str) -> dict[str, set[str]]:
+    """Path to types, as the page has them."""
+    return {path: set(types.split(" or ")) for path, types, *_ in rows(sections(DOCS / "json.md")[section])}
+
+
+def _fits(seen: str, types: set[str]) -> bool:
+    if seen == "array":
+        return any(name.startswith("array") for name in types)
+    return seen in types or (seen == "integer" and "number" in types)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_documented_and_no_other(pair: SimPair, run: Callable[..., Document], kind: str) -> None:
+    said = documented(kind)
+    findings = {path for path, types in said.items() if "array of finding" in types}
+    documents = list(SCENARIOS[kind](pair, run))
+    assert {document["kind"] for document in documents} == {kind}
+    seen = {shape for document in documents for shape in shapes(document, "", findings)}
+    everywhere = documented("Every document")
+    finding = {f"{FINDING}: {path}": types for path, types in documented(FINDING).items()}
+    known = {**said, **everywhere, **(finding if findings else {})}
+    assert {path for path, _ in seen} == set(known)
+    for path, found in seen:
+        assert _fits(found, known[path]), f"{path} is {found}, docs/json.md says {known[path]}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_may_be_null_is_seen_null_and_otherwise(pair: SimPair, run: Callable[..., Document], kind: str) -> None:
+    said = documented(kind)
+    found: dict[str, set[str]] = {}
+    for document in SCENARIOS[kind](pair, run):
+        for path, name in shapes(document, "", set()):
+            found.setdefault(path, set()).add(name)
+    for path, types in said.items():
+        if "null" in types:
+            assert "null" in found[path], f"{path} is never null"
+            assert len(found[path]) > 1, f"{path} is always null"
+
+
+def test_the_scenarios_reach_every_list_that_may_be_filled(pair: SimPair, run: Callable[..., Document]) -> None:
+    documents: Sequence[Document] = list(_recover(pair, run))
+    filled = {key for document in documents for one in document["pairs"] for key, value in one.items() if value}
+    assert filled == {"pair", "settled", "refused", "failed", "closed_operations"}
+
+
+def test_the_number_of_the_format_is_the_documented_one() -> None:
+    assert f"is {JSON_FORMAT} " in sections(DOCS / "json.md")["Every document"]

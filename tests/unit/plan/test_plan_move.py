@@ -1,0 +1,158 @@
+"""The order of a live move, for any list of resources: the kernel's rules as properties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualsrm.plan.move import MoveGoal, plan_move, plan_settle
+from dualsrm.plan.steps import (
+    Command,
+    Demote,
+    GuestGone,
+    GuestRuns,
+    MigrateLive,
+    Plan,
+    Promote,
+    Replicating,
+    RoleIs,
+    SetTwoPrimaries,
+    Step,
+    TwoPrimariesIs,
+)
+
+RESOURCES = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5, unique=True).map(tuple)
+SOURCE, TARGET = "alpha", "beta"
+BOTH = {SOURCE, TARGET}
+
+
+def plan_for(resources: tuple[str, ...]) -> Plan:
+    return plan_move(MoveGoal("web", "uuid", resources, SOURCE, TARGET, deadline_s=600))
+
+
+def step(plan: Plan, name: str) -> Step:
+    (found,) = [one for one in plan if one.name == name]
+    return found
+
+
+def position(plan: Plan, command: Command) -> int:
+    (found,) = [number for number, one in enumerate(plan) if command in one.do]
+    return found
+
+
+def inverse(command: Command) -> Command:
+    match command:
+        case SetTwoPrimaries(host, resource, allowed):
+            return SetTwoPrimaries(host, resource, not allowed)
+        case Promote(host, resource):
+            return Demote(host, resource)
+    raise AssertionError(f"{command} cannot be undone")
+
+
+@given(RESOURCES)
+def test_an_undo_takes_back_exactly_what_was_done_no_more_no_less(resources: tuple[str, ...]) -> None:
+    for one in plan_for(resources):
+        if one.undo:
+            assert set(one.undo) == {inverse(command) for command in one.do}
+            assert len(one.undo) == len(one.do)
+
+
+@given(RESOURCES)
+def test_undone_in_reverse_order_no_side_is_closed_before_it_was_demoted(resources: tuple[str, ...]) -> None:
+    """DRBD refuses with 164 to close while both are Primary."""
+    undone = [command for one in reversed(plan_for(resources)) for command in one.undo]
+    last_demotion = max(undone.index(Demote(TARGET, resource)) for resource in resources)
+    for resource in resources:
+        for host in BOTH:
+            assert undone.index(SetTwoPrimaries(host, resource, allowed=False)) > last_demotion
+
+
+@given(RESOURCES)
+def test_open_before_promote_before_migrate_before_demote_before_close(resources: tuple[str, ...]) -> None:
+    plan = plan_for(resources)
+    crossing = position(plan, MigrateLive("web", "uuid", SOURCE, TARGET))
+    for resource in resources:
+        promoted = position(plan, Promote(TARGET, resource))
+        demoted = position(plan, Demote(SOURCE, resource))
+        for host in BOTH:
+            assert position(plan, SetTwoPrimaries(host, resource, allowed=True)) < promoted < crossing
+            assert crossing < demoted < position(plan, SetTwoPrimaries(host, resource, allowed=False))
+
+
+@given(RESOURCES)
+def test_every_resource_on_both_hosts_or_none(resources: tuple[str, ...]) -> None:
+    every = {(host, resource) for host in BOTH for resource in resources}
+    plan = plan_for(resources)
+    for name, allowed in (("open window", True), ("close window", False)):
+        one = step(plan, name)
+        assert set(one.do) == {SetTwoPrimaries(host, resource, allowed) for host, resource in every}
+        assert set(one.verify) == {TwoPrimariesIs(host, resource, allowed) for host, resource in every}
+    assert set(step(plan, "open window").undo_verify) == {TwoPrimariesIs(h, r, allowed=False) for h, r in every}
+    promote = step(plan, "promote")
+    assert set(promote.do) == {Promote(TARGET, resource) for resource in resources}
+    assert set(promote.verify) == {RoleIs(TARGET, resource, primary=True) for resource in resources}
+    assert set(promote.undo_verify) == {RoleIs(TARGET, resource, primary=False) for resource in resources}
+
+
+@given(RESOURCES)
+def test_each_step_is_verified_or_is_the_migration_that_stands_alone(resources: tuple[str, ...]) -> None:
+    for one in plan_for(resources):
+        crossing = [command for command in one.do if isinstance(command, MigrateLive)]
+        assert bool(one.verify) != bool(crossing)
+        assert not crossing or len(one.do) == 1
+        assert bool(one.undo) == bool(one.undo_verify)
+        assert one.deadline_s > 0
+
+
+@given(RESOURCES)
+def test_what_can_be_undone_comes_before_the_crossing_and_what_persists_after(resources: tuple[str, ...]) -> None:
+    plan = plan_for(resources)
+    crossing = position(plan, MigrateLive("web", "uuid", SOURCE, TARGET))
+    for number, one in enumerate(plan):
+        assert one.persist == (number > crossing)
+        if number > crossing:
+            assert not one.undo
+        elif number < crossing and one.do:
+            assert one.undo
+
+
+@given(RESOURCES)
+def test_nothing_is_opened_before_all_that_could_have_changed_is_seen_again(resources: tuple[str, ...]) -> None:
+    first = plan_for(resources)[0]
+    every = [(host, resource) for host in BOTH for resource in resources]
+    assert not first.do
+    assert set(first.verify) == {
+        GuestRuns(SOURCE, "web"),
+        GuestGone(TARGET, "web", "uuid"),
+        *(RoleIs(host, resource, primary=host == SOURCE) for host, resource in every),
+        *(Replicating(host, resource) for host, resource in every),
+        *(TwoPrimariesIs(host, resource, allowed=False) for host, resource in every),
+    }
+
+
+@given(RESOURCES)
+def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_replicate(resources: tuple[str, ...]) -> None:
+    """Demoting an idle side whose link is down would put away the only copy of the last writes."""
+    plan = plan_settle("web", "uuid", resources, runs_on=TARGET, other=SOURCE)
+    first = plan[0]
+    assert not first.do
+    assert set(first.verify) == {
+        GuestGone(SOURCE, "web", "uuid"),
+        *(Replicating(host, resource) for host in BOTH for resource in resources),
+    }
+    assert not any(isinstance(c, Demote) and c.host == TARGET for one in plan for c in one.do)
+    assert set(plan[-1].verify) == {
+        GuestRuns(TARGET, "web"),
+        *(RoleIs(TARGET, resource, primary=True) for resource in resources),
+        *(Replicating(host, resource) for host in BOTH for resource in resources),
+    }
+
+
+@given(RESOURCES)
+def test_no_plan_but_the_crossing_touches_the_guest(resources: tuple[str, ...]) -> None:
+    drbd_only: Sequence[type[Command]] = (SetTwoPrimaries, Promote, Demote)
+    for one in plan_for(resources):
+        for command in (*one.do, *one.undo):
+            assert isinstance(command, (*drbd_only, MigrateLive))

@@ -1,0 +1,156 @@
+"""Recovery over the whole product of what can be seen: nothing that runs is ended, nothing in doubt is touched."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualsrm.outcome import Leftover, Outcome, Presence, decide
+from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
+from dualsrm.plan.steps import Demote, DestroyDomain, GuestGone, MigrateLive, Promote, SetTwoPrimaries, TwoPrimariesIs
+
+HOSTS = ("alpha", "beta")
+RESOURCES = ("data", "log")
+DISTURBED = [subset for size in range(3) for subset in combinations(RESOURCES, size)]
+EVERYTHING = list(product(Presence, Presence, (False, True), DISTURBED))
+
+
+def see(first: Presence, second: Presence, job: bool, disturbed: tuple[str, ...]) -> Seen:
+    return Seen("web", "uuid", RESOURCES, (first, second), job, disturbed)
+
+
+def recovery(seen: Seen) -> Recovery | None:
+    return plan_recovery(HOSTS, seen)
+
+
+seen_anything = st.builds(
+    see, st.sampled_from(Presence), st.sampled_from(Presence), st.booleans(), st.sampled_from(DISTURBED)
+)
+
+
+@given(seen_anything)
+def test_never_ends_what_runs_or_what_nobody_could_see(seen: Seen) -> None:
+    found = recovery(seen)
+    for command in (c for step in found.plan for c in step.do) if found else ():
+        if isinstance(command, DestroyDomain):
+            assert seen.presence[HOSTS.index(command.host)] is Presence.PAUSED
+            assert seen.presence[1 - HOSTS.index(command.host)] is Presence.RUNNING
+            assert not seen.job_active
+
+
+@given(seen_anything)
+def test_never_demotes_where_the_guest_is(seen: Seen) -> None:
+    found = recovery(seen)
+    commands = [c for step in found.plan for c in step.do] if found else []
+    destroyed = {c.host for c in commands if isinstance(c, DestroyDomain)}
+    for command in commands:
+        if isinstance(command, Demote):
+            there = seen.presence[HOSTS.index(command.host)]
+            assert there not in (Presence.RUNNING, Presence.PAUSED) or command.host in destroyed
+
+
+@pytest.mark.parametrize(("first", "second", "job", "disturbed"), EVERYTHING)
+def test_hands_off_what_is_in_doubt_or_split(
+    first: Presence, second: Presence, job: bool, disturbed: tuple[str, ...]
+) -> None:
+    outcome = decide(first, second, job_active=job).outcome
+    found = recovery(see(first, second, job, disturbed))
+    if outcome in (Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT):
+        assert found is None or (not found.plan and found.refusal)
+    if outcome is Outcome.SPLIT or (disturbed and outcome in (Outcome.IN_DOUBT, Outcome.WAIT)):
+        assert found is not None
+
+
+@given(seen_anything)
+def test_a_plan_or_a_reason_never_both_never_neither(seen: Seen) -> None:
+    found = recovery(seen)
+    if found is None:
+        assert not seen.disturbed
+    else:
+        assert bool(found.plan) != bool(found.refusal)
+
+
+@given(seen_anything)
+def test_only_closes_never_opens_promotes_or_migrates(seen: Seen) -> None:
+    found = recovery(seen)
+    for command in (c for step in found.plan for c in step.do) if found else ():
+        assert not isinstance(command, Promote | MigrateLive)
+        assert not (isinstance(command, SetTwoPrimaries) and command.allowed)
+
+
+@given(seen_anything)
+def test_demotes_before_closing_and_verifies_every_step(seen: Seen) -> None:
+    found = recovery(seen)
+    if not found or not found.plan:
+        return
+    names = [step.name for step in found.plan]
+    assert names.index("demote") < names.index("close window")
+    assert all(step.verify for step in found.plan)
+    closed = {(c.host, c.resource) for step in found.plan for c in step.do if isinstance(c, SetTwoPrimaries)}
+    assert closed >= {(host, resource) for host in HOSTS for resource in seen.disturbed}
+
+
+@given(seen_anything)
+def test_the_leftover_goes_first_and_is_seen_gone(seen: Seen) -> None:
+    found = recovery(seen)
+    verdict = decide(*seen.presence, job_active=seen.job_active)
+    if found and found.plan and verdict.leftover is not Leftover.NONE:
+        host = HOSTS[0] if verdict.leftover is Leftover.AT_SOURCE else HOSTS[1]
+        assert found.plan[0].do == (DestroyDomain(host, "web"),)
+        assert found.plan[0].verify == (GuestGone(host, "web", "uuid"),)
+
+
+def test_a_quiet_pair_is_left_alone() -> None:
+    for first, second in ((Presence.RUNNING, Presence.GONE), (Presence.GONE, Presence.RUNNING)):
+        assert recovery(see(first, second, False, ())) is None
+
+
+def test_a_guest_that_runs_nowhere_leaves_both_sides_secondary() -> None:
+    found = recovery(see(Presence.STOPPED, Presence.GONE, False, ("data",)))
+    assert found is not None
+    assert set(found.plan[0].do) == {Demote(host, "data") for host in HOSTS}
+    assert set(found.plan[1].do) == {SetTwoPrimaries(host, "data", allowed=False) for host in HOSTS}
+
+
+@pytest.mark.parametrize("first_runs", [True, False])
+def test_settles_on_the_side_where_it_runs(first_runs: bool) -> None:
+    runs = (Presence.RUNNING, Presence.GONE) if first_runs else (Presence.GONE, Presence.RUNNING)
+    found = recovery(see(*runs, False, RESOURCES))
+    assert found is not None
+    demoted = {c.host for step in found.plan for c in step.do if isinstance(c, Demote)}
+    assert demoted == {HOSTS[1] if first_runs else HOSTS[0]}
+
+
+@pytest.mark.parametrize("first_runs", [True, False])
+def test_a_leftover_beside_a_running_guest_goes_although_nothing_else_is_wrong(first_runs: bool) -> None:
+    both = (Presence.RUNNING, Presence.PAUSED) if first_runs else (Presence.PAUSED, Presence.RUNNING)
+    found = recovery(see(*both, False, ()))
+    assert found is not None
+    assert found.plan[0].do == (DestroyDomain(HOSTS[1] if first_runs else HOSTS[0], "web"),)
+
+
+# --- resources below no guest -------------------------------------------------------------------------------------
+
+
+def test_an_idle_resource_with_a_closed_window_is_left_alone() -> None:
+    for primary in ((), ("alpha",), HOSTS):
+        assert plan_idle(HOSTS, Idle("nfs", primary, window_open=False)) is None
+
+
+@pytest.mark.parametrize("primary", [(), ("alpha",), ("beta",)])
+def test_an_idle_resources_window_is_closed_on_both_hosts_and_nobody_is_demoted(primary: tuple[str, ...]) -> None:
+    found = plan_idle(HOSTS, Idle("nfs", primary, window_open=True))
+    assert found is not None
+    (step,) = found.plan
+    assert set(step.do) == {SetTwoPrimaries(host, "nfs", allowed=False) for host in HOSTS}
+    assert set(step.verify) == {TwoPrimariesIs(host, "nfs", allowed=False) for host in HOSTS}
+
+
+def test_which_of_two_idle_primaries_is_demoted_is_not_guessed() -> None:
+    found = plan_idle(HOSTS, Idle("nfs", HOSTS, window_open=True))
+    assert found is not None
+    assert not found.plan
+    assert "Primary on both" in found.refusal
