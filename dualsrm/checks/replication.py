@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dualsrm.checks.case import Case, Findings, each_end, each_viewpoint, failed, known, on, passed, unknown, warning
 from dualsrm.checks.hosts import RECOVER
-from dualsrm.model import ConnectionState, DiskState, PeerVolume, ReplicationState, Resource, Role
+from dualsrm.model import ConnectionState, DiskState, PeerVolume, ReplicationState, Resource, Role, Unknown
 
 _WAITS = "wait until it ends: "
 
@@ -225,6 +225,20 @@ def files_match_kernel(case: Case, host: str) -> Findings:
         yield passed(host, "the kernel runs what the files say")
         return
     more = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
+    open_windows = [
+        resource.name
+        for resource in case.drbd(host).resources
+        if not isinstance(resource.options, Unknown) and resource.options.allow_two_primaries
+    ]
+    if open_windows:
+        # An adjust would close it under a move that may be running; `window-closed` says what to do.
+        yield failed(
+            host,
+            f"on {host} the window of {', '.join(open_windows)} is open, which the files do not say",
+            "Somebody else's move is under way, or an interrupted one left it open.",
+            "wait for that move, or run: dualsrm recover",
+        )
+        return
     yield failed(
         host,
         f"on {host} drbdadm adjust would run: {drift[0]}{more}",

@@ -50,11 +50,15 @@ def finding_json(finding: Finding) -> dict[str, object]:
     return {**dataclasses.asdict(finding), "severity": finding.severity.value}
 
 
+def error_json(error: DualsrmError) -> dict[str, object]:
+    """An error as the JSON documents carry it."""
+    return {"seen": error.seen, "why": error.why, "fix": error.fix, "exit_code": int(error.exit_code)}
+
+
 def print_error(error: DualsrmError, *, as_json: bool) -> None:
     """Seen, why, fix: on standard error for people, on standard output for programs."""
     if as_json:
-        body = {"seen": error.seen, "why": error.why, "fix": error.fix, "exit_code": int(error.exit_code)}
-        emit_json("error", {"error": body})
+        emit_json("error", {"error": error_json(error)})
         return
     out = console(stderr=True)
     for label, value in (("error", error.seen), ("why", error.why), ("fix", error.fix)):

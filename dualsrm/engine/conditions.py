@@ -35,6 +35,8 @@ class Unmet:
 
     condition: Condition
     seen: str
+    asked: bool = True
+    """False when the host gave no answer: then the condition may hold all the same."""
 
     def __str__(self) -> str:
         return f"expected that {self.condition}, but {self.seen}"
@@ -57,7 +59,7 @@ def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
     try:
         view = port.drbd()
     except DualsrmError as error:
-        return [Unmet(condition, error.seen) for condition in conditions]
+        return [Unmet(condition, error.seen, asked=False) for condition in conditions]
     return [Unmet(condition, seen) for condition in conditions if (seen := _drbd_differs(condition, view))]
 
 

@@ -30,7 +30,7 @@ class Crossing:
 
     verdict: Verdict
     error: str | None
-    """libvirt's own words, for a person."""
+    """Why it ended without a hand-over: libvirt's words, or why we called it off. For a person; decides nothing."""
     statistics: JobProgress | None
     seconds: float
 
@@ -42,7 +42,7 @@ def cross(environment: Environment, command: MigrateLive, deadline_s: float) -> 
     try:
         job = source.start_migration(command.guest, target.host)
     except DualsrmError as error:
-        ended = JobEnded(error.seen, None)
+        ended = JobEnded(_libvirts(error.seen), None)
     else:
         ended = _watch(environment, job, started + deadline_s)
     verdict = read_outcome(environment, command)
@@ -59,7 +59,7 @@ def _watch(environment: Environment, job: MigrationJob, deadline: float) -> JobE
     while True:
         seen = job.poll()
         if isinstance(seen, JobEnded):
-            return replace(seen, error=aborted or seen.error, statistics=seen.statistics or last)
+            return replace(seen, error=aborted or _libvirts(seen.error), statistics=seen.statistics or last)
         if isinstance(seen, JobProgress):
             # What libvirt expects of a hand-over is no measurement of it.
             last = replace(seen, downtime_s=None)
@@ -72,6 +72,10 @@ def _watch(environment: Environment, job: MigrationJob, deadline: float) -> JobE
         elif aborted is not None and now >= deadline:
             return JobEnded(f"{aborted}; libvirt did not end the job within {ABORT_DEADLINE_S:.0f} s", last)
         clock.sleep(POLL_S)
+
+
+def _libvirts(words: str | None) -> str | None:
+    return f"libvirt says: {words}" if words else None
 
 
 def _why_abort(environment: Environment, late: bool) -> str | None:  # noqa: FBT001 - private, one caller

@@ -235,7 +235,7 @@ def _is_crossing(step: Step) -> bool:
 def _failure_of(step: Step, crossing: Crossing) -> Failure | None:
     if crossing.verdict.outcome is Outcome.MOVED:
         return None
-    told = f" (libvirt says: {crossing.error})" if crossing.error else ""
+    told = f" ({crossing.error})" if crossing.error else ""
     return Failure(step.name, f"{crossing.verdict.meaning}{told}")
 
 

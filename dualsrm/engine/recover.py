@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dualsrm.engine.observe import observe
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable, Refused
 from dualsrm.model import LockHolder, Pair, Role, Snapshot, Unknown
 from dualsrm.outcome import Presence, presence
-from dualsrm.plan.recover import Idle, Seen, plan_idle, plan_recovery
+from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class RecoveryReport:
     pair: str
     settled: tuple[str, ...]
     """Guests, and resources below no guest, that were made quiet."""
-    refused: tuple[tuple[str, str], ...]
-    """Those that may not be touched, and why."""
+    refused: tuple[Recovery, ...]
+    """Those that may not be touched, each with why and what a person has to do."""
     failed: tuple[tuple[str, str], ...]
     """Those whose recovery did not get through, and what was seen."""
     closed_operations: tuple[str, ...]
@@ -66,7 +67,8 @@ def _settle_all(
     """Under the lock, from a look taken under the lock: what was seen before it may be another operation's doing."""
     snapshot = observe(environment, pair)
     _must_see_both(snapshot)
-    planned = [plan for seen in see_guests(snapshot) if (plan := plan_recovery(pair.hosts, seen)) is not None]
+    sources = {str(one.intent.get("guest")): str(one.intent.get("source")) for one in left}
+    planned = [plan for seen in see_guests(snapshot, sources) if (plan := plan_recovery(seen)) is not None]
     planned += [plan for idle in see_idle(snapshot) if (plan := plan_idle(pair.hosts, idle)) is not None]
     settled, failed = [], []
     for recovery in planned:
@@ -80,7 +82,7 @@ def _settle_all(
     return RecoveryReport(
         pair=pair.name,
         settled=tuple(settled),
-        refused=tuple((one.subject, one.refusal) for one in planned if one.refusal),
+        refused=tuple(one for one in planned if one.refusal),
         failed=tuple(failed),
         closed_operations=tuple(one.operation for one in left),
     )
@@ -112,20 +114,22 @@ def _free_locks(environment: Environment, snapshot: Snapshot, ours: frozenset[st
             environment.ports[host].unlock(snapshot.pair.name, holder.operation)
 
 
-def see_guests(snapshot: Snapshot) -> tuple[Seen, ...]:
-    """Every guest of the pair that lies on its resources."""
+def see_guests(snapshot: Snapshot, sources: Mapping[str, str]) -> tuple[Seen, ...]:
+    """Every guest of the pair that lies on its resources. `sources`: where an interrupted move of a guest began."""
     names: dict[str, None] = {}
     for view in snapshot.views.values():
         if not isinstance(view.libvirt, Unknown):
             names.update(dict.fromkeys(domain.name for domain in view.libvirt.domains))
-    return tuple(seen for name in names if (seen := _see(snapshot, name)) is not None)
+    return tuple(seen for name in names if (seen := _see(snapshot, name, sources.get(name))) is not None)
 
 
-def _see(snapshot: Snapshot, guest: str) -> Seen | None:
+def _see(snapshot: Snapshot, guest: str, source: str | None) -> Seen | None:
     uuid, resources = "", dict[str, None]()
     here: list[Presence] = []
     job = False
-    for host in snapshot.pair.hosts:
+    first = source if source in snapshot.pair.hosts else snapshot.pair.hosts[0]
+    hosts = (first, snapshot.pair.other(first))
+    for host in hosts:
         view = snapshot.view(host)
         domain = None if isinstance(view.libvirt, Unknown) else view.libvirt.domain(guest)
         here.append(presence(domain.state, domain.reason) if domain else Presence.GONE)
@@ -136,18 +140,14 @@ def _see(snapshot: Snapshot, guest: str) -> Seen | None:
             job = job or domain.job_active is not False
     if not resources:
         return None
-    active = {
-        host
-        for host, found in zip(snapshot.pair.hosts, here, strict=True)
-        if found in (Presence.RUNNING, Presence.PAUSED)
-    }
+    active = {host for host, found in zip(hosts, here, strict=True) if found in (Presence.RUNNING, Presence.PAUSED)}
     disturbed = tuple(name for name in resources if _disturbed(snapshot, name, active))
-    return Seen(guest, uuid, tuple(resources), (here[0], here[1]), job, disturbed)
+    return Seen(guest, uuid, tuple(resources), hosts, (here[0], here[1]), job, disturbed)
 
 
 def see_idle(snapshot: Snapshot) -> tuple[Idle, ...]:
     """Resources below no guest that either host knows."""
-    used = {name for seen in see_guests(snapshot) for name in seen.resources}
+    used = {name for seen in see_guests(snapshot, {}) for name in seen.resources}
     primary: dict[str, list[str]] = {}
     for host, view in snapshot.views.items():
         for resource in () if isinstance(view.drbd, Unknown) else view.drbd.resources:

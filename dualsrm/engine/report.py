@@ -108,7 +108,7 @@ def _state(run: Run) -> MoveState:
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
     if outcome is Outcome.MOVED and run.failure is not None:
-        lost = any(isinstance(one.condition, Replicating) for one in run.failure.unmet)
+        lost = any(one.asked and isinstance(one.condition, Replicating) for one in run.failure.unmet)
         return MoveState.REPLICATION_LOST if lost else MoveState.MOVED_UNSETTLED
     if outcome is Outcome.MOVED:
         return MoveState.MOVED

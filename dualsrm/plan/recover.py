@@ -16,8 +16,10 @@ class Seen:
     guest: str
     uuid: str
     resources: tuple[str, ...]
+    hosts: tuple[str, str]
+    """Source and target of the interrupted move, where one is known; the outcome table is not symmetric."""
     presence: tuple[Presence, Presence]
-    """On each host of the pair, in the pair's order."""
+    """On each of these hosts."""
     job_active: bool
     disturbed: tuple[str, ...]
     """Resources whose window is open, or that are Primary on a host the guest is not on."""
@@ -39,23 +41,33 @@ class Recovery:
     subject: str
     plan: Plan
     refusal: str = ""
+    fix: str = ""
+    """What a person has to do after a refusal."""
 
 
-def plan_recovery(hosts: tuple[str, str], seen: Seen) -> Recovery | None:
+def plan_recovery(seen: Seen) -> Recovery | None:
     """How to make the pair quiet around a guest, or None when it already is."""
-    first, second = seen.presence
-    verdict = decide(first, second, job_active=seen.job_active)
-    if not seen.disturbed and verdict.leftover is Leftover.NONE and verdict.outcome is not Outcome.SPLIT:
+    source, target = seen.hosts
+    verdict = decide(*seen.presence, job_active=seen.job_active)
+    clear = verdict.outcome in (Outcome.MOVED, Outcome.NOT_MOVED, Outcome.STOPPED, Outcome.DIED)
+    if clear and not seen.disturbed and verdict.leftover is Leftover.NONE:
         return None
     match verdict.outcome:
         case Outcome.MOVED:
-            return Recovery(seen.guest, _settle_on(hosts[1], hosts[0], seen, destroy=verdict.leftover))
+            return Recovery(seen.guest, _settle_on(target, source, seen, destroy=verdict.leftover))
         case Outcome.NOT_MOVED:
-            return Recovery(seen.guest, _settle_on(hosts[0], hosts[1], seen, destroy=verdict.leftover))
+            return Recovery(seen.guest, _settle_on(source, target, seen, destroy=verdict.leftover))
         case Outcome.STOPPED | Outcome.DIED if verdict.leftover is Leftover.NONE:
-            return Recovery(seen.guest, _close_idle(hosts, seen))
+            return Recovery(seen.guest, _close_idle(seen))
+        case Outcome.WAIT if seen.job_active:
+            fix = f"wait until `virsh domjobinfo` shows no job on {source} and {target}, then run it again"
+            return Recovery(seen.guest, (), verdict.meaning, fix)
         case _:
-            return Recovery(seen.guest, (), refusal=verdict.meaning)
+            fix = (
+                f"decide on which of {source} and {target} the guest lives, `virsh destroy` it on the other, "
+                "then run `dualsrm recover` again"
+            )
+            return Recovery(seen.guest, (), verdict.meaning, fix)
 
 
 def plan_idle(hosts: tuple[str, str], idle: Idle) -> Recovery | None:
@@ -64,7 +76,10 @@ def plan_idle(hosts: tuple[str, str], idle: Idle) -> Recovery | None:
         return None
     if len(idle.primary_on) > 1:
         return Recovery(
-            idle.resource, (), refusal="it is Primary on both hosts and below no guest: demote the side that is idle"
+            subject=idle.resource,
+            plan=(),
+            refusal="it is Primary on both hosts and below no guest that either knows",
+            fix=f"run `drbdadm secondary {idle.resource}` on the side that does not use it, then `dualsrm recover`",
         )
     return Recovery(idle.resource, (_close(tuple((host, idle.resource) for host in hosts)),))
 
@@ -83,9 +98,9 @@ def _settle_on(runs_on: str, other: str, seen: Seen, *, destroy: Leftover) -> Pl
     )
 
 
-def _close_idle(hosts: tuple[str, str], seen: Seen) -> Plan:
+def _close_idle(seen: Seen) -> Plan:
     """The guest runs nowhere: no side needs to be Primary, and both Secondary is where every start begins."""
-    sides = tuple((host, resource) for host in hosts for resource in seen.disturbed)
+    sides = tuple((host, resource) for host in seen.hosts for resource in seen.disturbed)
     return (
         Step(
             name="demote",

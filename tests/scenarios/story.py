@@ -131,13 +131,13 @@ class Story:
 
     def _recover(self, report: RecoveryReport) -> End:
         lines = [f"{guest}: settled" for guest in report.settled]
-        lines += [f"{guest}: not touched: {why}" for guest, why in report.refused]
+        lines += [f"{one.subject}: not touched: {one.refusal}; {one.fix}" for one in report.refused]
         lines += [f"{guest}: {seen}" for guest, seen in report.failed]
         if report.exit_code is ExitCode.OK:
             return End("quiet" if lines else "nothing to do", report.exit_code, CLEAN, tuple(lines))
         said = Reported(
             window_open=frozenset(self.pair.drbd.link_up),
-            in_doubt=frozenset(guest for guest, _ in (*report.refused, *report.failed)),
+            in_doubt=frozenset(one.subject for one in report.refused) | {guest for guest, _ in report.failed},
         )
         return End(report.exit_code.name.lower().replace("_", " "), report.exit_code, said, tuple(lines))
 

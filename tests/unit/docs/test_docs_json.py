@@ -116,6 +116,9 @@ def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run(recover)
     pair.faults.clear()
     yield run(recover)
+    pair.isolate(BETA)
+    yield run(recover)
+    pair.reach_again(BETA)
 
 
 def _die(pair: SimPair, run: Callable[..., Document], fault: Fault) -> None:

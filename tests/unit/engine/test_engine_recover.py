@@ -41,31 +41,31 @@ def killed(manager: Manager, fault: Fault, *, wait_s: float = 60.0) -> None:
 
 
 def test_a_healthy_pair_is_not_disturbed() -> None:
-    (seen,) = see_guests(snapshot())
+    (seen,) = see_guests(snapshot(), {})
     assert (seen.presence, seen.job_active, seen.disturbed) == ((Presence.RUNNING, Presence.GONE), False, ())
 
 
 @pytest.mark.parametrize("at", [ALPHA, BETA])
 def test_an_open_window_on_either_side_disturbs(at: str) -> None:
-    (seen,) = see_guests(change_options(snapshot(), at, allow_two_primaries=True))
+    (seen,) = see_guests(change_options(snapshot(), at, allow_two_primaries=True), {})
     assert seen.disturbed == ("web",)
 
 
 @pytest.mark.parametrize("at", [ALPHA, BETA])
 def test_options_nobody_could_read_may_hide_an_open_window(at: str) -> None:
-    (seen,) = see_guests(change_resource(snapshot(), at, options=Unknown("drbdsetup show failed")))
+    (seen,) = see_guests(change_resource(snapshot(), at, options=Unknown("drbdsetup show failed")), {})
     assert seen.disturbed == ("web",)
 
 
 def test_an_idle_primary_of_a_guest_that_runs_nowhere_is_left_alone() -> None:
     """Nobody says that it is idle: a file system may be mounted from it, and the window is closed."""
     stopped = change_domain(snapshot(), ALPHA, state=DomainState.SHUTOFF, reason="shutdown")
-    (seen,) = see_guests(stopped)
+    (seen,) = see_guests(stopped, {})
     assert seen.disturbed == ()
 
 
 def test_a_primary_where_the_guest_is_not_disturbs() -> None:
-    (seen,) = see_guests(change_resource(snapshot(), BETA, role=Role.PRIMARY))
+    (seen,) = see_guests(change_resource(snapshot(), BETA, role=Role.PRIMARY), {})
     assert seen.disturbed == ("web",)
 
 
@@ -80,7 +80,7 @@ def test_a_job_nobody_could_ask_about_counts_as_active() -> None:
     """A hand-over under way could make the half that looks like a leftover the one that runs."""
     healthy = add_domain(snapshot(), BETA, replace(domain(), state=DomainState.PAUSED, reason="migration"))
     asked = change_domain(healthy, ALPHA, job_active=Unknown("libvirt did not answer in time"))
-    (seen,) = see_guests(asked)
+    (seen,) = see_guests(asked, {})
     assert seen.job_active
 
 

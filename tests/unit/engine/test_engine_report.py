@@ -15,6 +15,7 @@ from dualsrm.engine.report import EXIT_CODES, MoveReport, MoveState, report_move
 from dualsrm.errors import ExitCode
 from dualsrm.outcome import Outcome, Verdict
 from dualsrm.plan.move import MoveGoal
+from dualsrm.plan.recover import Recovery
 from dualsrm.plan.steps import Replicating, RoleIs
 
 GOAL = MoveGoal("web", "uuid", ("web",), "alpha", "beta", 600)
@@ -99,12 +100,12 @@ def test_measured_figures_are_passed_on_and_none_is_invented() -> None:
     [
         ((), (), ExitCode.OK),
         ((), (("web", "x"),), ExitCode.NEEDS_ATTENTION),
-        ((("db", "x"),), (), ExitCode.IN_DOUBT),
-        ((("db", "x"),), (("web", "x"),), ExitCode.IN_DOUBT),
+        ((Recovery("db", (), "x"),), (), ExitCode.IN_DOUBT),
+        ((Recovery("db", (), "x"),), (("web", "x"),), ExitCode.IN_DOUBT),
     ],
 )
 def test_a_recovery_is_as_bad_as_its_worst_guest(
-    refused: tuple[tuple[str, str], ...], failed: tuple[tuple[str, str], ...], code: ExitCode
+    refused: tuple[Recovery, ...], failed: tuple[tuple[str, str], ...], code: ExitCode
 ) -> None:
     assert RecoveryReport("lab", ("web",), refused, failed, ()).exit_code is code
 
@@ -114,6 +115,9 @@ def test_only_replication_seen_broken_after_a_move_is_called_lost() -> None:
     link = Failure("leave source", "cut", unmet=(Unmet(Replicating("beta", "web"), "web is Connecting"),))
     moved = crossed(Outcome.MOVED)
     assert report(Run(failure=role, crossing=moved, touched=True)).state is MoveState.MOVED_UNSETTLED
+    silent = Unmet(Replicating("beta", "web"), "beta does not answer", asked=False)
+    unseen = Failure("leave source", "no answer", unmet=(silent,))
+    assert report(Run(failure=unseen, crossing=moved, touched=True)).state is MoveState.MOVED_UNSETTLED
     lost = report(Run(failure=link, crossing=moved, touched=True))
     assert lost.state is MoveState.REPLICATION_LOST
     assert "discard nothing" in lost.fix

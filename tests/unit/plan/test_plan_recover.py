@@ -19,11 +19,11 @@ EVERYTHING = list(product(Presence, Presence, (False, True), DISTURBED))
 
 
 def see(first: Presence, second: Presence, job: bool, disturbed: tuple[str, ...]) -> Seen:
-    return Seen("web", "uuid", RESOURCES, (first, second), job, disturbed)
+    return Seen("web", "uuid", RESOURCES, HOSTS, (first, second), job, disturbed)
 
 
 def recovery(seen: Seen) -> Recovery | None:
-    return plan_recovery(HOSTS, seen)
+    return plan_recovery(seen)
 
 
 seen_anything = st.builds(
@@ -154,3 +154,11 @@ def test_which_of_two_idle_primaries_is_demoted_is_not_guessed() -> None:
     assert found is not None
     assert not found.plan
     assert "Primary on both" in found.refusal
+
+
+def test_what_is_in_doubt_is_said_even_when_nothing_is_disturbed() -> None:
+    """(paused, paused) without a job: a hand-over that stuck. `nothing to do` would be a lie."""
+    found = recovery(see(Presence.PAUSED, Presence.PAUSED, False, ()))
+    assert found is not None
+    assert found.refusal
+    assert "virsh destroy" in found.fix
