@@ -42,9 +42,9 @@ def key(path: Path) -> Path:
 
 
 def start(directory: Path) -> Sshd:
-    """Start a server below `directory`; skips the test where there is none to start."""
+    """Start a server below `directory`; fails the test where there is none to start."""
     if not Path(SSHD).exists():
-        pytest.skip("sshd is not installed")
+        pytest.fail("sshd is not installed; tests/run installs it")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)  # sshd wants its empty directory, also when not a service
     host_key, identity = key(directory / "host_key"), key(directory / "id")
@@ -89,7 +89,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 10
     while time.monotonic() < end:
         if process.poll() is not None:
-            pytest.skip(f"sshd ended with {process.returncode}")
+            pytest.fail(f"sshd ended with {process.returncode}")
         with socket.socket() as attempt:
             if attempt.connect_ex(("127.0.0.1", port)) == 0:
                 return

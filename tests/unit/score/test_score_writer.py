@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,8 +14,6 @@ from score.__main__ import main
 from score.scoring import reset
 from score.wire import Kind
 from tests.unit.score.rig import SECTOR, Rig, direct_io_works, until
-
-pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to compile the guest's writer")
 
 MANY, FEW = 20_000, 64
 """Ring sizes in slots: one that is never filled here, one that goes round many times."""
