@@ -8,7 +8,7 @@ import shlex
 from dualsrm.checks.case import PROBE, Move, on
 from dualsrm.discovery import GuestLocation, guest_location, guests, libvirt_of
 from dualsrm.errors import HostUnreachable, Refused, UsageError
-from dualsrm.model import Snapshot, Unknown
+from dualsrm.model import LockHolder, Snapshot, Unknown
 
 
 def resolve_move(snapshot: Snapshot, guest: str, to: str | None) -> Move:
@@ -24,7 +24,7 @@ def resolve_move(snapshot: Snapshot, guest: str, to: str | None) -> Move:
     location = guest_location(snapshot, guest)
     if not location.known:
         raise _no_such_guest(snapshot, guest)
-    source = _only_host(location)
+    source = _only_host(snapshot, location)
     target = to or pair.other(source)
     if target == source:
         raise Refused(
@@ -63,7 +63,7 @@ def _no_such_guest(snapshot: Snapshot, guest: str) -> UsageError:
     )
 
 
-def _only_host(location: GuestLocation) -> str:
+def _only_host(snapshot: Snapshot, location: GuestLocation) -> str:
     match location.active_on:
         case (host,):
             return host
@@ -74,6 +74,14 @@ def _only_host(location: GuestLocation) -> str:
                 fix=on(location.defined_on[0], "virsh", "start", location.name),
             )
         case _:
+            for holder in snapshot.locks.values():
+                if isinstance(holder, LockHolder):
+                    raise Refused(
+                        f"{location.name} is active on {' and '.join(location.active_on)}, and {holder.operation} of the "
+                        f"manager on {holder.manager} is at work on this pair since {holder.since}",
+                        why="While a guest is moved it has a QEMU on both hosts.",
+                        fix="wait until that operation ends; if its manager died: dualsrm recover",
+                    )
             raise Refused(
                 f"{location.name} is active on {' and '.join(location.active_on)}",
                 why="Two QEMUs of one guest: which of them is the guest has to be settled first.",

@@ -36,7 +36,9 @@ def describe(event: Event) -> str:
 
 
 def copied(progress: JobProgress) -> str:
-    """How far the memory copy is."""
+    """How far the memory copy is. Most of the time, until the target's QEMU is up, there is none to speak of."""
+    if not progress.memory_total:
+        return "the target's QEMU is starting"
     parts = [f"{size(progress.memory_processed)} copied, {size(progress.memory_remaining)} left"]
     if progress.iteration:
         parts.append(f"pass {progress.iteration}")

@@ -8,7 +8,7 @@ import pytest
 
 from dualsrm.checks import Move, resolve_move
 from dualsrm.errors import DualsrmError, HostUnreachable, Refused, UsageError
-from dualsrm.model import DomainState, Snapshot, Unknown
+from dualsrm.model import DomainState, LockHolder, Snapshot, Unknown
 from tests import builders as b
 from tests.builders import ALPHA, BETA
 
@@ -77,3 +77,13 @@ def test_a_host_nobody_asked_is_unknown_too() -> None:
     assert (
         "beta was not asked" in refusal(replace(OK, views={ALPHA: OK.view(ALPHA)}), "web", None, HostUnreachable).seen
     )
+
+
+def test_a_guest_on_both_hosts_while_somebody_moves_it_is_no_matter_for_recover_at_once() -> None:
+    """Seen on the lab: a second manager was told `dualsrm recover` in the middle of the first one's move."""
+    moving = b.add_domain(b.snapshot(), b.BETA, replace(b.domain(), state=DomainState.PAUSED, reason="migration"))
+    holder = LockHolder("some-migrate", "manager", "2026-11-22T12:24:20+00:00")
+    with pytest.raises(Refused) as refused:
+        resolve_move(replace(moving, locks={b.ALPHA: holder, b.BETA: holder}), "web", None)
+    assert "some-migrate" in refused.value.seen
+    assert refused.value.fix.startswith("wait")
