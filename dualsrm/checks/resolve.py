@@ -77,8 +77,8 @@ def _only_host(snapshot: Snapshot, location: GuestLocation) -> str:
             for holder in snapshot.locks.values():
                 if isinstance(holder, LockHolder):
                     raise Refused(
-                        f"{location.name} is active on {' and '.join(location.active_on)}, and {holder.operation} of the "
-                        f"manager on {holder.manager} is at work on this pair since {holder.since}",
+                        f"{location.name} is active on {' and '.join(location.active_on)}, and {holder.operation} of "
+                        f"the manager on {holder.manager} is at work on this pair since {holder.since}",
                         why="While a guest is moved it has a QEMU on both hosts.",
                         fix="wait until that operation ends; if its manager died: dualsrm recover",
                     )
