@@ -102,5 +102,5 @@ def fencing_policy(_: Case, host: str, resource: Resource) -> Findings:
     yield warning(
         subject,
         f"fencing of {resource.name} is {policy} on {host}: a lost link freezes nobody",
-        "If replication breaks during the move, the source writes on alone and the guest may arrive without that.",
+        "If replication breaks during the move, the guest arrives without what the source then wrote alone.",
     )

@@ -29,20 +29,6 @@ def side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     return [future.result() for future in futures]
 
 
-def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """In order, in this thread: what the simulator needs to be deterministic. A failure does not stop the others."""
-    results: list[T] = []
-    failure: Exception | None = None
-    for call in calls:
-        try:
-            results.append(call())
-        except Exception as error:  # noqa: BLE001 - kept and raised below, as a thread pool would
-            failure = failure or error
-    if failure is not None:
-        raise failure
-    return results
-
-
 class SystemClock:
     """The machine's time."""
 

@@ -49,8 +49,12 @@ class FileJournal:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._cut_short = False
+        # Locked before it has the name others look for: one that is seen unlocked counts as interrupted.
+        fresh = path.with_suffix(".new")
+        self._descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fresh.rename(path)
         _sync_directory(path.parent)
 
     @classmethod
@@ -73,8 +77,12 @@ class FileJournal:
     def write(self, kind: str, **facts: object) -> None:
         """Append one line; on return it is on disk."""
         line = json.dumps({"format": FORMAT, "at": self._clock.now_iso(), "kind": kind, **facts}, default=str)
+        left = (b"\n" if self._cut_short else b"") + line.encode() + b"\n"
+        self._cut_short = True
         try:
-            os.write(self._descriptor, line.encode() + b"\n")
+            while left:  # a disk that is filling up takes a part and says so only when asked again
+                left = left[os.write(self._descriptor, left) :]
+            self._cut_short = False
             os.fsync(self._descriptor)
         except OSError as error:
             raise _unwritable(self._path, error) from error

@@ -46,14 +46,16 @@ def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -
 
 
 def _held(pair: Pair, host: str, found: LockHolder | Unknown) -> Refused:
+    fix = "wait for that operation; if its manager is dead, run `dualsrm recover --take-over`"
     if isinstance(found, Unknown):
         who = f"by a holder that cannot be read ({found.why})"
+        fix = found.fix or fix
     else:
         who = f"by {found.operation} of the manager on {found.manager} since {found.since}"
     return Refused(
         f"the pair {pair.name} is locked on {host} {who}",
         why="two operations on one pair at once could open the window for each other",
-        fix="wait for that operation; if its manager is dead, run `dualsrm recover --take-over`",
+        fix=fix,
     )
 
 

@@ -6,6 +6,7 @@ What another manager, another release or anybody with root on the host wrote the
 from __future__ import annotations
 
 import json
+from shlex import quote as shell_quote
 from typing import Final
 from urllib.parse import quote
 
@@ -34,14 +35,14 @@ class HostLocks:
         if word == "taken":
             return None
         if word == "held":
-            return parse_lock(text)
+            return self._held(pair, text)
         raise self._strange("take", pair, word)
 
     def holder(self, pair: str) -> Maybe[LockHolder | None]:
         """Who holds it: None when it is free."""
         word, text = self._ask("read", pair)
         if word == "held":
-            return parse_lock(text)
+            return self._held(pair, text)
         if word == "free":
             return None
         raise self._strange("read", pair, word)
@@ -59,6 +60,15 @@ class HostLocks:
     def path(self, pair: str) -> str:
         """Where the lock lies. The name is quoted so that it can name nothing else."""
         return f"{self._directory}/lock-{quote(pair, safe='')}.json"
+
+    def _held(self, pair: str, text: str) -> Maybe[LockHolder]:
+        """A lock that names no operation can be released by none, `recover --take-over` included: a person has to."""
+        holder = parse_lock(text)
+        if isinstance(holder, LockHolder):
+            return holder
+        host = self._ssh.host.name
+        fix = f"when certainly no manager works on {clean(pair, 80)}: on {host}, rm {shell_quote(self.path(pair))}"
+        return Unknown(holder.why, fix)
 
     def _ask(self, act: str, pair: str, *content: str) -> tuple[str, str]:
         done = self._ssh.run(script_argv("lock", act, self.path(pair), *content), deadline_s=LOCK_S)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from dualsrm.engine.environment import Environment, one_by_one
+from dualsrm.engine.environment import Environment
 from dualsrm.engine.move import Prepared, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
 from dualsrm.engine.report import MoveReport, MoveState
 from tests.simulator.pair import Reported, SimPair
 
+T = TypeVar("T")
+
 COPY_DEADLINE_S = 120.0
+
+
+def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """In order, in this thread: the simulator is to be deterministic. A failure does not stop the others."""
+    results: list[T] = []
+    failure: Exception | None = None
+    for call in calls:
+        try:
+            results.append(call())
+        except Exception as error:  # noqa: BLE001 - kept and raised below, as a thread pool would
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return results
 
 
 @dataclass

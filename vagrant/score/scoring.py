@@ -8,7 +8,7 @@ from pathlib import Path
 
 from score.audit import AUDIT_PORT, audit
 from score.history import History, fold
-from score.judge import GuestScore, Verdict, judge, pending
+from score.judge import Verdict, judge, pending
 from score.ranges import Range
 from score.spool import Mark, read, read_mark, write_mark
 
@@ -39,14 +39,6 @@ def measure(spool: Path, guests: Mapping[str, str], deadline_s: float, port: int
 
     with ThreadPoolExecutor(max_workers=max(1, len(guests))) as pool:
         return Measurement(mono_ns, wall_ns, dict(zip(guests, pool.map(verdict, guests), strict=True)))
-
-
-def score_guests(
-    spool: Path, guests: Mapping[str, str], deadline_s: float, port: int = AUDIT_PORT
-) -> dict[str, GuestScore]:
-    """Score guests given as name -> address; those that stay silent for deadline_s have lost None: unknown."""
-    measurement = measure(spool, guests, deadline_s, port)
-    return {guest: verdict.score for guest, verdict in measurement.verdicts.items()}
 
 
 def reset(spool: Path, after: Measurement | None = None) -> None:

@@ -22,6 +22,7 @@ from uml.errors import LabError
 from uml.facts import NETWORKS, NODES, REPOSITORY
 from uml.lab import Lab
 from uml.layout import Layout
+from uml.outside import printable
 
 _OUT = Console(highlight=False)
 #: A command's own words begin with dashes too; what follows its first word is not for click.
@@ -154,6 +155,7 @@ def power(the: Lab, state: str, node: str) -> None:
 @click.pass_obj
 def console(the: Lab, node: str) -> None:
     """Follow NODE's kernel console."""
+    the.require_console(node)
     _become(["tail", "--lines=50", "--follow=name", str(the.layout.console(node))])
 
 
@@ -208,5 +210,5 @@ def main() -> None:
     try:
         lab(prog_name="vagrant/lab")
     except LabError as error:
-        click.echo(f"vagrant/lab: {error}", err=True)
+        click.echo(f"vagrant/lab: {printable(str(error))}", err=True)
         sys.exit(1)

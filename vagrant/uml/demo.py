@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from uml import scores
 from uml.errors import LabError
 from uml.facts import GUESTS, NODES, REPOSITORY
 from uml.lab import Lab
-from uml.outside import wait_until
+from uml.outside import printable, wait_until
 
 #: Seconds. A guest boots in 20 to 40 under emulation; a move takes about as long.
 _ANNOUNCING_DEADLINE, _COMMAND_DEADLINE = 240.0, 900.0
@@ -18,16 +19,16 @@ _ANNOUNCING_DEADLINE, _COMMAND_DEADLINE = 240.0, 900.0
 
 def run(the: Lab, out: Console) -> int:
     """Play the demo in a lab of its own and take that down afterwards, whatever happened; the exit code."""
-    if the.is_up():
+    if not the.up():  # asked under the lab's lock: another demo may be booting it now
         raise LabError(
             f"lab {the.layout.name} is already up",
             "the demo takes its lab down at the end, and that one may be somebody's",
             f"vagrant/lab --name {the.layout.name} down, or another --name",
         )
     try:
-        the.up()
         return _play(the, out)
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half of it
         the.down()
 
 
@@ -53,7 +54,7 @@ def _evidence(the: Lab, out: Console, guest: str) -> None:
     for node in NODES:
         for words in (("virsh", "domstate", "--reason", guest), ("tail", f"/var/log/libvirt/qemu/{guest}.console")):
             said = the.access.run(node, *words, check=False)
-            out.print(f"{node}: {' '.join(words)}:\n{said.stdout}{said.stderr}", markup=False)
+            out.print(f"{node}: {' '.join(words)}:\n{printable(said.stdout + said.stderr)}", markup=False)
 
 
 def _commands() -> list[list[str]]:

@@ -98,6 +98,15 @@ class Lab:
                 f"vagrant/lab --name {self.layout.name} up",
             )
 
+    def require_console(self, node: str) -> None:
+        """Refuse when there is no console to follow; that of a node without power can still be read."""
+        if not self.layout.console(node).exists():
+            raise LabError(
+                f"lab {self.layout.name} has no console of {node}",
+                "the lab is down; consoles of a boot that failed lie beside its directory",
+                f"vagrant/lab --name {self.layout.name} up, or read {LABS}/{self.layout.name}.{node}.console",
+            )
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One command at a time may change this lab. The lock lies beside its directory, which comes and goes."""
@@ -120,12 +129,15 @@ class Lab:
 
     # -- up and down
 
-    def up(self) -> None:
-        """Build what is missing, boot both nodes, wait for replication, start guests. All or nothing."""
+    def up(self) -> bool:
+        """Build what is missing, boot both nodes, wait for replication, start guests. All or nothing.
+
+        Whether this call did it: false when the lab was up already, and so is somebody else's to take down.
+        """
         with self.exclusive():
             if self.is_up():
                 self.say(f"lab {self.layout.name} is already up")
-                return
+                return False
             self._remove()
             try:
                 self._up()
@@ -134,11 +146,12 @@ class Lab:
                 self.say(f"not up; removing what was started (consoles stay: {LABS}/{self.layout.name}.*.console)")
                 self._remove(keep_logs=True)
                 raise
+            return True
 
     def _up(self) -> None:
+        self.networks.create(self.nodes, self.facts.manager)  # first: what a machine may lack shows in a second
         built = image.ensure(self.say)
         self._prepare(built)
-        self.networks.create(self.nodes, self.facts.manager)
         self._start_recorder()
         for node in self.nodes:
             self._boot(node, built)
@@ -325,5 +338,6 @@ def forget_all() -> None:
 
 
 def existing() -> list[str]:
-    """Names of labs that have a directory."""
-    return sorted(path.name for path in LABS.iterdir() if path.is_dir()) if LABS.is_dir() else []
+    """Names of labs that have a directory, or a lock: one whose image is being built has no directory yet."""
+    paths = list(LABS.iterdir()) if LABS.is_dir() else []
+    return sorted({path.name.removesuffix(".lock") for path in paths if path.is_dir() or path.suffix == ".lock"})

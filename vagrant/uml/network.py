@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from uml.errors import LabError
 from uml.facts import NETWORKS
 from uml.outside import run
 
 _SECONDS = 10.0
+_TUN = Path("/dev/net/tun")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Networks:
 
     def create(self, nodes: tuple[str, ...], manager: str) -> None:
         """Make the namespace, bridges and taps; manager is the address of its own end on the management bridge."""
+        if not _TUN.exists():
+            raise LabError(
+                f"this machine has no {_TUN}",
+                "every network card of a node is a tap device, which is made through it",
+                "modprobe tun; in a container, start it with --device /dev/net/tun --cap-add NET_ADMIN",
+            )
         run(["ip", "netns", "add", self.namespace], deadline=_SECONDS)
         lines = ["link set lo up"]
         for network in NETWORKS:

@@ -65,6 +65,11 @@ def wait_until(what: str, ready: Callable[[], bool], *, deadline: float, console
         time.sleep(POLL_SECONDS)
 
 
+def printable(text: str) -> str:
+    """Lines fit for a terminal: a kernel console is full of control sequences."""
+    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in text.splitlines())
+
+
 def tail(path: Path, lines: int = 25) -> str:
     """The last lines of a log, indented for an error message; empty when there is no such file."""
     if not path.exists():

@@ -49,12 +49,13 @@ _Objects = Mapping[Key, Values]
 
 def build_resources(objects: _Objects, dialect: Dialect) -> tuple[Resource, ...]:
     """All resources in the kernel, by name."""
-    names = sorted(key.resource for key in objects if key.kind == "resource")
-    return tuple(_resource(name, objects, dialect) for name in names)
+    by_resource: dict[str, dict[Key, Values]] = {}
+    for key, values in sorted(objects.items(), key=_order):
+        by_resource.setdefault(key.resource, {})[key] = values
+    return tuple(_resource(name, mine, dialect) for name, mine in by_resource.items() if Key("resource", name) in mine)
 
 
-def _resource(name: str, objects: _Objects, dialect: Dialect) -> Resource:
-    mine = {key: values for key, values in sorted(objects.items(), key=_order) if key.resource == name}
+def _resource(name: str, mine: _Objects, dialect: Dialect) -> Resource:
     values = mine[Key("resource", name)]
     volumes = tuple(_volume(key, values) for key, values in mine.items() if key.kind == "device")
     return Resource(

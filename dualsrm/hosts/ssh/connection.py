@@ -12,10 +12,12 @@ import shlex
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from shlex import quote
 from typing import NoReturn, TypeVar
 
 from fabric import Config, Connection
 from paramiko import Channel, PKey, RejectPolicy, SSHClient, SSHException, Transport
+from paramiko.hostkeys import InvalidHostKey
 
 from dualsrm.errors import HostUnreachable
 from dualsrm.hosts.calls import within
@@ -23,6 +25,7 @@ from dualsrm.hosts.deadlines import CONNECT_ALL_S, CONNECT_S, DEAD_PATH_S, KEEPA
 from dualsrm.hosts.ssh.execute import Completed, execute
 from dualsrm.hosts.ssh.failures import UnknownHostKey, explain
 from dualsrm.hosts.ssh.settings import SshSettings, usable_identity
+from dualsrm.hosts.text import clean
 from dualsrm.model import Host
 
 T = TypeVar("T")
@@ -133,6 +136,9 @@ class SshConnection:
         self._trust(connection.client)
         try:
             connection.open()
+        except ValueError as error:  # paramiko reads a key file as text before it looks whether it is one
+            connection.client.close()
+            raise SSHException(f"a private key cannot be read: {error}") from error
         except BaseException:
             connection.client.close()
             raise
@@ -150,6 +156,12 @@ class SshConnection:
                         why="no host can be told from an impostor without it",
                         fix="correct the path in the configuration, or make the file with ssh-keyscan and verify it",
                     ) from error
+            except (InvalidHostKey, ValueError) as error:
+                raise HostUnreachable(
+                    f"the known hosts file {path} has a line that is damaged: {clean(str(error), 200)}",
+                    why="the keys after it were not read, and no host can be told from an impostor without its key",
+                    fix=f"take that line out; ssh-keygen -l -f {quote(str(path))} shows the keys that are left",
+                ) from error
 
 
 def _keep_alive(connection: Connection) -> None:

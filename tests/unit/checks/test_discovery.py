@@ -48,6 +48,12 @@ def test_a_disk_elsewhere_says_where() -> None:
     assert "/x.img" in reasons[2]
 
 
+def test_a_number_no_minor_has_is_no_drbd_device() -> None:
+    """Whoever may define a guest may write any path; Python refuses to read numbers of more than 4300 digits."""
+    (spot,) = placements(b.domain(disks=(b.disk("vda", "/dev/drbd" + "1" * 5000),)), TWO)
+    assert isinstance(spot, Elsewhere)
+
+
 def test_without_drbd_no_disk_is_placed() -> None:
     view = replace(TWO, drbd=Unknown("timed out"))
     (spot,) = placements(b.domain(disks=(DATA,)), view)

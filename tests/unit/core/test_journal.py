@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -35,6 +37,22 @@ def test_an_operation_that_still_runs_is_neither_interrupted_nor_over(tmp_path: 
     assert over(tmp_path) == frozenset()
     journal.close()
     assert over(tmp_path) == {journal.operation}
+
+
+def test_an_operation_that_is_just_beginning_is_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that can be seen before it is locked would be called a dead operation's, and cleared up after."""
+    seen: list[object] = []
+    flock = fcntl.flock
+
+    def look_then_lock(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        seen.extend((interrupted(tmp_path, "lab"), over(tmp_path)))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", look_then_lock)
+    _begin(tmp_path).close()
+    assert seen == [(), frozenset()]
+    assert len(interrupted(tmp_path, "lab")) == 1
 
 
 def test_an_interrupted_operation_is_no_matter_of_another_pair(tmp_path: Path) -> None:
@@ -92,6 +110,26 @@ def test_a_journal_that_fills_up_midway_is_told_and_survived(tmp_path: Path) -> 
     told: list[Event] = []
     note(journal, told.append, "step", step="demote")
     assert [type(event) for event in told] == [Notice]
+
+
+def test_a_line_the_disk_took_half_of_is_told_and_the_next_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = _begin(tmp_path)
+    write, room = os.write, [5]
+
+    def half(descriptor: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data[: room.pop()])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", half)
+        with pytest.raises(Refused, match="No space left"):
+            journal.write("step", step="demote")
+    journal.write("end", outcome="moved")
+    journal.close()
+    assert interrupted(tmp_path, "lab") == ()
 
 
 def test_no_operations_yet(tmp_path: Path) -> None:

@@ -8,56 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import click
 import pytest
 
-from dualsrm.cli.check import check
-from dualsrm.cli.migrate import migrate
-from dualsrm.cli.output import JSON_FORMAT, print_error
-from dualsrm.cli.recover import recover
-from dualsrm.cli.session import Session
-from dualsrm.cli.status import status
-from dualsrm.config import MigrationSettings, Settings, SshSettings, StateSettings
-from dualsrm.engine.environment import Environment, unwatched
-from dualsrm.engine.progress import Observer
-from dualsrm.errors import DualsrmError
+from dualsrm.cli.main import main
+from dualsrm.cli.output import JSON_FORMAT
 from dualsrm.model import LockHolder
-from tests.simulator.driving import Manager
 from tests.simulator.pair import BETA, Fault, ManagerCrash, SimPair
+from tests.unit.cli.running import simulated, write_config
 from tests.unit.docs.pages import DOCS, rows, sections
 
 Document = dict[str, Any]
 FINDING = "A finding"
 KINDS = ("status", "check", "migrate", "recover", "error")
-
-
-class SimulatedSession(Session):
-    """A command's session whose hosts are the simulated pair's."""
-
-    def __init__(self, manager: Manager) -> None:
-        super().__init__(Path("/nowhere"))
-        self._manager = manager
-
-    @property
-    def settings(self) -> Settings:
-        pair = self._manager.pair
-        return Settings(
-            Path("/nowhere"),
-            SshSettings(),
-            MigrationSettings(),
-            StateSettings(directory=str(self._manager.state)),
-            MappingProxyType(pair.configured),
-            MappingProxyType({pair.pair.name: pair.pair}),
-        )
-
-    def environment(self, pairs: object, observer: Observer = unwatched) -> Environment:
-        return self._manager.environment
-
-    def stop_on_signals(self) -> None:
-        """The tests' own signals are left alone."""
 
 
 @pytest.fixture
@@ -67,13 +31,11 @@ def pair() -> SimPair:
 
 @pytest.fixture
 def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Document]:
-    session = SimulatedSession(Manager(pair, tmp_path))
+    config = write_config(tmp_path, pair)
 
-    def call(command: click.Command, *words: str) -> Document:
-        try:
-            command.main([*words, "--json"], prog_name="dualsrm", obj=session, standalone_mode=False)
-        except DualsrmError as error:
-            print_error(error, as_json=True)
+    def call(*words: str) -> Document:
+        with pytest.raises(SystemExit):
+            main(["--config", str(config), *words, "--json"], simulated(pair))
         document: Document = json.loads(capsys.readouterr().out)
         return document
 
@@ -84,53 +46,53 @@ def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ca
 
 
 def _status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
-    yield run(status)
+    yield run("status")
     pair.disconnect(BETA, "web")
     pair.machines[BETA].locks[pair.pair.name] = LockHolder("operation", "manager", "2026-01-01T00:00:00+00:00")
-    yield run(status)
+    yield run("status")
     pair.isolate(BETA)
-    yield run(status)
+    yield run("status")
 
 
 def _check(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
-    yield run(check, "web")
+    yield run("check", "web")
     pair.disconnect(BETA, "web")
-    yield run(check, "web")
+    yield run("check", "web")
 
 
 def _migrate(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
-    yield run(migrate, "web", "--dry-run")
-    yield run(migrate, "web")
+    yield run("migrate", "web", "--dry-run")
+    yield run("migrate", "web")
     pair.faults.append(Fault("error", "start_migration"))
     pair.faults.append(Fault("error", "set_two_primaries", detail="no", times=None))
-    yield run(migrate, "db")
-    yield run(migrate, "db")  # the window is open: refused
+    yield run("migrate", "db")
+    yield run("migrate", "db")  # the window is open: refused
 
 
 def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
-    yield run(recover)
+    yield run("recover")
     _die(pair, run, Fault("crash_after", "start_migration"))
-    yield run(recover)  # libvirt still migrates: refused
+    yield run("recover")  # libvirt still migrates: refused
     pair.clock.advance(120)
     pair.faults.append(Fault("error", "demote", times=None))
-    yield run(recover)
+    yield run("recover")
     pair.faults.clear()
-    yield run(recover)
+    yield run("recover")
     pair.isolate(BETA)
-    yield run(recover)
+    yield run("recover")
     pair.reach_again(BETA)
 
 
 def _die(pair: SimPair, run: Callable[..., Document], fault: Fault) -> None:
     pair.faults.append(fault)
     with pytest.raises(ManagerCrash):
-        run(migrate, "web")
+        run("migrate", "web")
     pair.faults.clear()
     pair.restart_manager()
 
 
 def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
-    yield run(check, "no such guest")
+    yield run("check", "no such guest")
 
 
 SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _recover, _error), strict=True))

@@ -9,10 +9,11 @@ from itertools import product
 import pytest
 
 from dualsrm.engine.conditions import replication_differs, unmet
-from dualsrm.engine.environment import Environment, one_by_one
+from dualsrm.engine.environment import Environment
 from dualsrm.model import Connection, ConnectionState, DiskState, PeerVolume, ReplicationState, Resource, Role, Volume
 from dualsrm.plan.steps import Condition, GuestGone, GuestRuns, Replicating, RoleIs, TwoPrimariesIs
 from tests.builders import resource
+from tests.simulator.driving import one_by_one
 from tests.simulator.pair import WEB, SimPair
 
 GOOD = resource(primary=True)

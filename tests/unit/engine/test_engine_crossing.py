@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dualsrm.engine.crossing import ABORT_DEADLINE_S, Crossing, cross
-from dualsrm.engine.environment import Environment, one_by_one
+from dualsrm.engine.environment import Environment
 from dualsrm.engine.progress import Copying, Event, Notice
 from dualsrm.outcome import Leftover, Outcome
 from dualsrm.plan.steps import MigrateLive
+from tests.simulator.driving import one_by_one
 from tests.simulator.pair import WEB, Fault, Phase, Script, SimPair
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dualsrm.engine.environment import Environment, one_by_one
+from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor, Run
 from dualsrm.engine.progress import Event, Notice, StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.errors import Refused
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Demote, Plan, Promote, RoleIs, SetTwoPrimaries, Step, TwoPrimariesIs
+from tests.simulator.driving import one_by_one
 from tests.simulator.pair import WEB, Call, Fault, Phase, Script, SimPair
 
 

@@ -127,3 +127,14 @@ def test_an_operation_is_not_called_closed_while_a_guest_is_not_settled(manager:
     assert manager.recover().exit_code is ExitCode.NEEDS_ATTENTION
     manager.pair.faults.clear()
     assert len(manager.recover().closed_operations) == 1
+
+
+def test_a_lock_nobody_can_read_is_refused_with_what_its_host_says_to_do(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--take-over` releases by the holder's name, so it is no advice for a lock that has none."""
+    unreadable = Unknown("the lock is held, by a file that is not ours", fix="on alpha, rm /run/dualsrm/lock-pair.json")
+    monkeypatch.setattr(type(manager.pair.ports["alpha"]), "lock", lambda *_: unreadable)
+    with pytest.raises(Refused, match="not ours") as refused:
+        manager.recover(take_over=True)
+    assert refused.value.fix == unreadable.fix

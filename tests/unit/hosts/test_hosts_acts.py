@@ -10,6 +10,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shlex import quote
 
 import libvirt
 import pytest
@@ -81,7 +82,10 @@ def test_pair_names_stay_in_their_directory(locks: HostLocks, pair: str) -> None
 def test_a_lock_that_is_not_ours_is_held_all_the_same(locks: HostLocks) -> None:
     assert locks.take("lab", ME) is None
     Path(locks.path("lab")).write_text("")
-    assert isinstance(locks.take("lab", OTHER), Unknown)
+    found = locks.take("lab", OTHER)
+    assert isinstance(found, Unknown)
+    assert found.fix.endswith(f"rm {quote(locks.path('lab'))}")
+    assert locks.holder("lab") == found
     locks.drop("lab", ME.operation)
     assert Path(locks.path("lab")).exists()
 

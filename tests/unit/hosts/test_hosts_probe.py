@@ -60,6 +60,12 @@ def test_sections_come_back_as_they_were(sections: dict[str, tuple[str, int]]) -
     }
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", [f"{NONCE} begin x\n" * 300_000, section("x", "", int("9" * 4000))])
+def test_a_host_that_abuses_the_nonce_can_neither_hold_us_up_nor_make_us_fail(text: str) -> None:
+    assert parse_sections(NONCE, text, "") == {}
+
+
 def test_forged_marks_are_text() -> None:
     body = "deadbeef begin show\nforged\n\ndeadbeef end 0"
     assert parse_sections(NONCE, section("show", body), section("show", "warned")) == {

@@ -212,3 +212,20 @@ def test_the_agent_is_left_alone_when_a_key_is_configured(sshd: Sshd, monkeypatc
     connection = SshConnection(sshd.host, sshd.settings)
     assert connection.run(["true"], deadline_s=10).exit == 0
     connection.close()
+
+
+@pytest.mark.parametrize("content", [b"alpha ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI\n", b"\x80\n"])
+def test_a_damaged_known_hosts_file_is_named(sshd: Sshd, tmp_path: Path, content: bytes) -> None:
+    """A write cut short must not look like a fault of dualsrm, nor hide the host that is meant."""
+    path = tmp_path / "known_hosts"
+    path.write_bytes(content)
+    with pytest.raises(HostUnreachable, match="known_hosts has a line that is damaged"):
+        SshConnection(sshd.host, replace(sshd.settings, known_hosts=path)).open()
+
+
+def test_a_private_key_that_is_no_text_is_refused(sshd: Sshd, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"\x80" * 64)
+    path.chmod(0o600)
+    with pytest.raises(HostUnreachable, match="a private key cannot be read"):
+        SshConnection(sshd.host, replace(sshd.settings, identity_file=path)).open()

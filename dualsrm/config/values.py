@@ -1,0 +1,91 @@
+"""The values a key may have, each refused with what is allowed there."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+NAME_RULE = "letters, digits, dot, dash and underscore, a letter or digit first, 64 at most: it becomes a file name"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_PEER_SCHEMES = ("qemu+ssh", "qemu+tls", "qemu+tcp")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"allowed are {NAME_RULE}")
+    return value
+
+
+def _user(value: str) -> str:
+    if not _USER.fullmatch(value):
+        raise ValueError("allowed is a login name, e.g. root")
+    return value
+
+
+def _is_address(value: str) -> bool:
+    """Whether this is a host name or an IP address. It becomes an argument of ssh: no dash first, no odd character."""
+    labels = value.removesuffix(".").split(".")
+    if labels[-1].isdigit() or ":" in value:
+        try:
+            return "%" not in value and bool(ipaddress.ip_address(value))
+        except ValueError:
+            return False
+    return len(value) <= 253 and all(_LABEL.fullmatch(label) for label in labels)  # noqa: PLR2004 - DNS's limit
+
+
+def _address(value: str) -> str:
+    if not _is_address(value):
+        raise ValueError("allowed is a host name or an IP address, e.g. 10.79.0.11 (no zone, no port)")
+    return value
+
+
+def _migration_address(value: str) -> str:
+    _address(value)
+    try:
+        ip = ipaddress.ip_address(value)
+    except ValueError:
+        return value
+    if ip.is_unspecified or ip.is_loopback or ip.is_multicast:
+        raise ValueError("allowed is an address of this host that the other host reaches")
+    return value
+
+
+def _peer_uri(value: str) -> str:
+    example = "e.g. qemu+ssh://alpha/system"
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"allowed is a libvirt URI without spaces or control characters, {example}")
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"allowed is a libvirt URI ({error}), {example}") from None
+    if parts.scheme not in _PEER_SCHEMES:
+        raise ValueError(f"allowed are {', '.join(_PEER_SCHEMES)}, {example}")
+    if host is None or not _is_address(host):
+        raise ValueError(f"it must name a host, {example}")
+    if parts.username is not None and not _USER.fullmatch(parts.username):
+        raise ValueError(f"the user in it must be a login name, {example}")
+    if parts.path != "/system":
+        raise ValueError(f"its path must be /system, {example}")
+    return value
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable():
+        raise ValueError("allowed is an absolute path (~ and variables are not expanded)")
+    return value
+
+
+Name: TypeAlias = Annotated[str, AfterValidator(_name)]
+Login: TypeAlias = Annotated[str, AfterValidator(_user)]
+Address: TypeAlias = Annotated[str, AfterValidator(_address)]
+MigrationAddress: TypeAlias = Annotated[str, AfterValidator(_migration_address)]
+PeerUri: TypeAlias = Annotated[str, AfterValidator(_peer_uri)]
+AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]

@@ -1,0 +1,56 @@
+"""The words of the field, as frozen values: hosts, resources, domains, and what was seen of them.
+
+Nothing here does anything. A fact that could not be observed is an `Unknown` with its reason, never a default:
+code that reads a fact has to say what it does when nobody knows.
+"""
+
+from __future__ import annotations
+
+from dualsrm.model.drbd import (
+    Connection,
+    ConnectionState,
+    DiskState,
+    DrbdView,
+    PeerVolume,
+    ReplicationState,
+    Resource,
+    Role,
+    RuntimeOptions,
+    Volume,
+)
+from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
+from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
+from dualsrm.model.findings import Finding, Severity
+from dualsrm.model.libvirt import CpuVerdict, Disk, Domain, DomainState, HostDevice, LibvirtView, Nic
+
+__all__ = [
+    "Connection",
+    "ConnectionState",
+    "CpuVerdict",
+    "Disk",
+    "DiskState",
+    "Domain",
+    "DomainState",
+    "DrbdView",
+    "Finding",
+    "Host",
+    "HostDevice",
+    "HostView",
+    "LibvirtView",
+    "LockHolder",
+    "Maybe",
+    "MoveFacts",
+    "Nic",
+    "OpenStrEnum",
+    "Pair",
+    "PeerVolume",
+    "ReplicationState",
+    "Resource",
+    "Role",
+    "RuntimeOptions",
+    "Severity",
+    "Snapshot",
+    "SystemView",
+    "Unknown",
+    "Volume",
+]

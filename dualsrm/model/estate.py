@@ -1,0 +1,95 @@
+"""Hosts and pairs: as configured, and as seen at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dualsrm.model.drbd import DrbdView
+from dualsrm.model.facts import Maybe
+from dualsrm.model.libvirt import CpuVerdict, LibvirtView
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host as configured."""
+
+    name: str
+    address: str
+    migration_address: str
+    peer_uri: str
+    """How the *other* host's libvirtd reaches this one."""
+    user: str = "root"
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two hosts that replicate to each other."""
+
+    name: str
+    hosts: tuple[str, str]
+
+    def other(self, host: str) -> str:
+        """The other host of the pair."""
+        first, second = self.hosts
+        return second if host == first else first
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """What the host itself says."""
+
+    interfaces: frozenset[str]
+    """Network interfaces, bridges among them."""
+    clock_offset_seconds: float
+    """Host clock minus manager clock; the error is at most the round trip."""
+    other_managers: tuple[str, ...]
+    """Other owners of DRBD resources or domains found running here: pacemaker, drbd-reactor, a libvirt qemu hook."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """Everything one host said at one moment."""
+
+    name: str
+    drbd: Maybe[DrbdView]
+    libvirt: Maybe[LibvirtView]
+    system: Maybe[SystemView]
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who holds the pair's lock, as written in it."""
+
+    operation: str
+    manager: str
+    since: str
+    """ISO 8601 with zone, by the manager's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFacts:
+    """What only makes sense to ask about one guest moving one way."""
+
+    cpu: Maybe[CpuVerdict]
+    peer_link: Maybe[str]
+    """The target's libvirtd, asked by the source with its own credentials: its host name, or why it did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Both hosts of a pair, each seen from itself, at about one moment."""
+
+    pair: Pair
+    views: Mapping[str, HostView]
+    locks: Mapping[str, Maybe[LockHolder | None]] = field(default_factory=dict)
+    """By host: who holds the pair's lock there; None when it is free."""
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    """The hosts as configured, for the addresses that a check compares or a command names; may be left out."""
+    peer_links: Mapping[str, Maybe[str]] = field(default_factory=dict)
+    """By source: the other host's libvirtd, asked with the source's credentials: its name. Empty: nobody asked."""
+
+    def view(self, host: str) -> HostView:
+        """The view of one host of the pair."""
+        return self.views[host]
