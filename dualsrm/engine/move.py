@@ -33,11 +33,11 @@ def prepare_move(
     environment: Environment, pair: Pair, guest: str, to: str | None, *, state_directory: Path, deadline_s: float
 ) -> Prepared:
     """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
-    snapshot = observe(environment, pair, ask_peers=True)
+    snapshot = observe(environment, pair, guest=guest)
     move = resolve_move(snapshot, guest, to)
     facts = MoveFacts(
         cpu=cpu_verdict(environment, snapshot, guest, move.source, move.target),
-        peer_link=snapshot.peer_links[move.source],
+        peer_link=snapshot.view(move.source).peer_link or Unknown(f"{move.source} was not asked"),
     )
     unfinished = interrupted(state_directory, pair.name)
     findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)

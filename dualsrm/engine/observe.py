@@ -12,24 +12,22 @@ from dualsrm.errors import DualsrmError
 from dualsrm.model import CpuVerdict, HostView, LockHolder, Maybe, Pair, Snapshot, Unknown
 
 
-def observe(environment: Environment, pair: Pair, *, ask_peers: bool = False) -> Snapshot:
+def observe(environment: Environment, pair: Pair, *, guest: str | None = None) -> Snapshot:
     """What both hosts of a pair say now. Never raises: what cannot be seen is Unknown.
 
-    With `ask_peers` each host also asks the other's libvirtd, which takes as long as all the rest together.
+    With a guest, the host it is active on also asks the other host's libvirtd.
     """
     looks: list[Callable[[], _Seen]] = []
     for host in pair.hosts:
-        looks.append(environment.ports[host].observe)
+        peer = environment.ports[pair.other(host)].host if guest is not None else None
+        looks.append(partial(environment.ports[host].observe, guest=guest, peer=peer))
         looks.append(partial(_lock_holder, environment, pair, host))
-        if ask_peers:
-            looks.append(partial(_reach_peer, environment, host, pair.other(host)))
     seen = environment.gather(looks)
     return Snapshot(
         pair=pair,
         views={view.name: view for view in seen if isinstance(view, HostView)},
         locks={lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
         hosts={host: environment.ports[host].host for host in pair.hosts},
-        peer_links={link.source: link.answer for link in seen if isinstance(link, _Link)},
     )
 
 
@@ -53,20 +51,7 @@ class _Lock:
     holder: Maybe[LockHolder | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    source: str
-    answer: Maybe[str]
-
-
-_Seen: TypeAlias = HostView | _Lock | _Link
-
-
-def _reach_peer(environment: Environment, source: str, target: str) -> _Link:
-    try:
-        return _Link(source, environment.ports[source].reach_peer(environment.ports[target].host))
-    except DualsrmError as error:
-        return _Link(source, Unknown(error.seen, error.fix))
+_Seen: TypeAlias = HostView | _Lock
 
 
 def _lock_holder(environment: Environment, pair: Pair, host: str) -> _Lock:

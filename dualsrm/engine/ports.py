@@ -60,8 +60,12 @@ class HostPort(Protocol):
     def host(self) -> Host:
         """The host as configured."""
 
-    def observe(self) -> HostView:
-        """Everything, for checks and status. A host that does not answer raises nothing: parts are Unknown."""
+    def observe(self, *, guest: str | None = None, peer: Host | None = None) -> HostView:
+        """Everything, for checks and status. A host that does not answer raises nothing: parts are Unknown.
+
+        With a guest and a peer, the host on which that guest is active also asks the peer's libvirtd: from there it
+        would move, and asking takes as long as all the rest.
+        """
 
     def drbd(self) -> DrbdView:
         """DRBD only, fresh, for verifying a step. Raises when it cannot be read."""

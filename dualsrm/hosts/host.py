@@ -61,16 +61,20 @@ class RealHost:
 
     # --- seeing ---------------------------------------------------------------------------------------
 
-    def observe(self) -> HostView:
+    def observe(self, *, guest: str | None = None, peer: Host | None = None) -> HostView:
         """Everything, the host itself and libvirt asked at the same time. What cannot be seen is Unknown."""
         probing = begin(lambda: probe(self._ssh), f"probe of {self._host.name}")
-        listing = begin(self._reader.view, f"libvirt of {self._host.name}")
-        answer, virt = _settled(probing), _settled(listing)
+        virt = _settled(begin(self._reader.view, f"libvirt of {self._host.name}"))
+        linking = None
+        if peer is not None and isinstance(virt, LibvirtView) and _is_active(virt, guest):
+            linking = begin(lambda: self.reach_peer(peer), f"libvirt of {peer.name}, asked by {self._host.name}")
+        answer = _settled(probing)
+        link = linking.result() if linking is not None else None
         if isinstance(answer, Unknown):
-            return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer)
+            return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer, peer_link=link)
         if isinstance(virt, LibvirtView):
             virt = replace(virt, free_memory_bytes=available_memory_of(answer))
-        return HostView(self._host.name, drbd=drbd_of(answer), libvirt=virt, system=system_of(answer))
+        return HostView(self._host.name, drbd=drbd_of(answer), libvirt=virt, system=system_of(answer), peer_link=link)
 
     def drbd(self) -> DrbdView:
         """DRBD only. What only the configuration files tell (configured, drift, links) is not in it."""
@@ -150,6 +154,11 @@ class RealHost:
     def unlock(self, pair: str, operation: str) -> None:
         """Release the pair's lock if that operation holds it."""
         self._locks.drop(pair, operation)
+
+
+def _is_active(virt: LibvirtView, guest: str | None) -> bool:
+    domain = virt.domain(guest) if guest is not None else None
+    return domain is not None and domain.state.active
 
 
 def _settled(future: Future[T]) -> Maybe[T]:

@@ -56,6 +56,8 @@ class HostView:
     drbd: Maybe[DrbdView]
     libvirt: Maybe[LibvirtView]
     system: Maybe[SystemView]
+    peer_link: Maybe[str] | None = None
+    """The other host's libvirtd, asked with this host's credentials: its name, or why not. None: nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,6 @@ class Snapshot:
     """By host: who holds the pair's lock there; None when it is free."""
     hosts: Mapping[str, Host] = field(default_factory=dict)
     """The hosts as configured, for the addresses that a check compares or a command names; may be left out."""
-    peer_links: Mapping[str, Maybe[str]] = field(default_factory=dict)
-    """By source: the other host's libvirtd, asked with the source's credentials: its name. Empty: nobody asked."""
 
     def view(self, host: str) -> HostView:
         """The view of one host of the pair."""

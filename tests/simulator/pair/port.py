@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from dualsrm.engine.ports import DomainStatus, JobEnded, JobProgress
@@ -38,12 +39,16 @@ class SimHostPort:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def observe(self) -> HostView:
+    def observe(self, *, guest: str | None = None, peer: Host | None = None) -> HostView:
         """Everything; what does not answer is Unknown."""
         try:
-            return self.call("observe", "", lambda: views.host_view(self._pair, self._host.name))
+            view = self.call("observe", "", lambda: views.host_view(self._pair, self._host.name))
         except (HostUnreachable, CommandFailed) as error:
             return views.silent_view(self._host.name, error.seen)
+        domain = view.libvirt.domain(guest) if guest and not isinstance(view.libvirt, Unknown) else None
+        if peer is None or domain is None or not domain.state.active:
+            return view
+        return replace(view, peer_link=self.reach_peer(peer))
 
     def drbd(self) -> DrbdView:
         """DRBD only."""

@@ -101,7 +101,7 @@ def test_every_fact_the_model_lets_be_unknown_has_a_hole_here() -> None:
     assert named == {
         "Resource.options", "DrbdView.configured", "DrbdView.drift", "Domain.job_active", "LibvirtView.machines",
         "LibvirtView.free_memory_bytes", "HostView.drbd", "HostView.libvirt", "HostView.system", "MoveFacts.cpu",
-        "MoveFacts.peer_link", "Snapshot.locks", "Snapshot.peer_links",
+        "MoveFacts.peer_link", "Snapshot.locks", "HostView.peer_link",
     }  # fmt: skip
 
 
