@@ -279,7 +279,7 @@ def test_an_isolated_host_is_unknown_and_the_migration_goes_on() -> None:
 def test_a_run_is_the_same_every_time(twice: Callable[[], SimPair]) -> None:
     logs = []
     for pair in (twice(), twice()):
-        pair.during_copy(0.3, lambda pair=pair: pair.open_device(BETA, "web", 5.0))  # type: ignore[misc]
+        pair.during_copy(0.3, lambda pair=pair: pair.open_device(BETA, "web", 5.0))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         naive_script(pair)
         logs.append(pair.log())
     assert logs[0] == logs[1]

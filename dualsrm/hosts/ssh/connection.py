@@ -37,7 +37,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 class _Strict(RejectPolicy):
     """Refuse an unknown key, and keep it so that the message can show its fingerprint."""
 
-    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> NoReturn:  # noqa: ARG002
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> NoReturn:  # noqa: ARG002 - paramiko calls it so
         raise UnknownHostKey(key)
 
 

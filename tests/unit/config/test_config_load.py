@@ -79,9 +79,9 @@ def test_every_section_is_read(file: Path) -> None:
 def test_settings_do_not_change(file: Path) -> None:
     settings = read(file, GOOD)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        settings.path = Path("/")  # type: ignore[misc]
+        settings.path = Path("/")  # type: ignore[misc]  # the very mistake under test
     with pytest.raises(TypeError):
-        settings.hosts["gamma"] = settings.hosts["alpha"]  # type: ignore[index]
+        settings.hosts["gamma"] = settings.hosts["alpha"]  # type: ignore[index]  # the very mistake under test
     with pytest.raises(ValueError, match="frozen"):
         settings.migration.deadline_s = 1
 

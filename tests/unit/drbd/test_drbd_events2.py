@@ -23,7 +23,7 @@ from tests.unit.drbd.captures import capture, names
 WORD = st.text(st.characters(codec="utf-8", exclude_characters=" :\r\n"), min_size=1, max_size=12)
 VALUE = st.text(st.characters(codec="utf-8", exclude_characters=" \r\n"), max_size=20)
 ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-TIMES = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(9998, 1, 1), timezones=ZONES)  # noqa: DTZ001
+TIMES = st.none() | st.datetimes(datetime(1970, 1, 1), datetime(9998, 1, 1), timezones=ZONES)  # noqa: DTZ001 - the zones are drawn beside them
 IDENTITY = {
     "resource": ["name"],
     "connection": ["name"],

@@ -37,7 +37,7 @@ version capture                                       role      disk         sus
 9       34-netcut-fencing-suspended.nine1             Primary   UpToDate     fencing   Connecting Unknown   Off         DUnknown     -      0
 9       37-quorum-lost-suspended.nine1                Primary   UpToDate     quorum    Connecting Unknown   Off         DUnknown     -      0
 9       51b-pausedsync.nine1                          Primary   UpToDate     -         Connected  Secondary PausedSyncS Inconsistent user   221652
-"""  # noqa: E501
+"""  # noqa: E501 - a recording is not folded
 ROWS = [row.split() for row in TABLE.strip().splitlines()[1:]]
 
 

@@ -78,7 +78,7 @@ def opening(**fields: object) -> Step:
         verify=(TwoPrimariesIs("beta", "web", allowed=True),),
         undo=(SetTwoPrimaries("beta", "web", allowed=False),),
         undo_verify=(TwoPrimariesIs("beta", "web", allowed=False),),
-        **fields,  # type: ignore[arg-type]
+        **fields,  # type: ignore[arg-type]  # a parametrized value
     )
 
 
@@ -180,7 +180,7 @@ def test_undone_in_reverse_order(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", ["error", "timeout", "timeout_done"])
 def test_a_step_that_failed_half_way_is_undone_like_one_that_worked(bench: Bench, kind: str) -> None:
-    bench.pair.faults.append(Fault(kind, "promote"))  # type: ignore[arg-type]
+    bench.pair.faults.append(Fault(kind, "promote"))  # type: ignore[arg-type]  # a parametrized value
     run = bench.run((opening(), PROMOTE))
     assert run.rolled_back
     assert bench.did()[-2:] == ["demote beta", "set_two_primaries beta no"]
@@ -276,10 +276,10 @@ def test_each_act_is_on_paper_before_it_is_done(bench: Bench) -> None:
         if acts_so_far > done_before:
             assert announced, "an act nobody announced"
         done_before = acts_so_far
-        announced = [*announced, *facts.get("do", [])] if kind in ("step", "undo") else announced  # type: ignore[misc]
+        announced = [*announced, *facts.get("do", [])] if kind in ("step", "undo") else announced  # type: ignore[misc]  # journal facts are objects
     for call in acts(bench.pair):
         lines = [facts for kind, facts, so_far in bench.journal.lines if kind in ("step", "undo")]
-        assert any(call.host in word for facts in lines for word in facts["do"])  # type: ignore[attr-defined]
+        assert any(call.host in word for facts in lines for word in facts["do"])  # type: ignore[attr-defined]  # journal facts are objects
 
 
 def test_the_line_is_written_when_nothing_of_its_step_was_done_yet(bench: Bench) -> None:

@@ -88,7 +88,7 @@ def test_a_migration_that_goes_on_is_not_touched_though_nobody_can_ask_about_its
     killed(manager, Fault("crash_before", "job_poll", nth=5), wait_s=1.0)
     pair = manager.pair
     for host in pair.ports:
-        pair.libvirt.records[host, "web"].job_active = Unknown("libvirt is slow")  # type: ignore[assignment]
+        pair.libvirt.records[host, "web"].job_active = Unknown("libvirt is slow")  # type: ignore[assignment]  # the simulator has no word for unknown
     report = manager.recover()
     assert report.exit_code is ExitCode.IN_DOUBT
     assert not [call for call in pair.calls if call.method == "destroy"]

@@ -45,7 +45,7 @@ def daemon() -> Iterator[Path]:
         ["libvirtd", "-f", str(directory / "conf"), "-p", str(directory / "pid")],
         env={"PATH": os.environ["PATH"] + ":/usr/sbin", **dict.fromkeys(names, str(directory))},
         stderr=subprocess.DEVNULL,
-        **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),  # type: ignore[call-overload]
+        **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),  # type: ignore[call-overload]  # keywords by condition
     )
     path = directory / "libvirt-sock"
     end = time.monotonic() + 20

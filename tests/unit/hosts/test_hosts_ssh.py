@@ -127,7 +127,7 @@ def test_close_and_use_again(ssh: SshConnection) -> None:
 
 
 def refused(server: Sshd, **changes: object) -> HostUnreachable:
-    host = replace(server.host, **{name: value for name, value in changes.items() if name != "settings"})  # type: ignore[arg-type]
+    host = replace(server.host, **{name: value for name, value in changes.items() if name != "settings"})  # type: ignore[arg-type]  # fields by name
     settings = changes.get("settings", server.settings)
     assert isinstance(settings, SshSettings)
     connection = SshConnection(host, settings)
