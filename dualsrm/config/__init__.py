@@ -7,7 +7,7 @@ allowed there, because an operator who is told one fault a run gives up on the t
 
 from __future__ import annotations
 
-from dualsrm.config.load import DEFAULT_PATH, PATH_VARIABLE, default_path, load
+from dualsrm.config.load import DEFAULT_PATH, PATH_VARIABLE, load
 from dualsrm.config.schema import Document, HostSection, MigrationSettings, PairSection, SshSettings, StateSettings
 from dualsrm.config.settings import Settings
 
@@ -21,6 +21,5 @@ __all__ = [
     "Settings",
     "SshSettings",
     "StateSettings",
-    "default_path",
     "load",
 ]

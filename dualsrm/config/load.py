@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,12 +19,6 @@ from dualsrm.model import Host, Pair
 
 DEFAULT_PATH = Path("/etc/dualsrm/dualsrm.toml")
 PATH_VARIABLE = "DUALSRM_CONFIG"
-
-
-def default_path(environ: Mapping[str, str] | None = None) -> Path:
-    """The file to read when the command line names none."""
-    given = (os.environ if environ is None else environ).get(PATH_VARIABLE)
-    return Path(given) if given else DEFAULT_PATH
 
 
 def load(path: Path) -> Settings:

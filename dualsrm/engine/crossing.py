@@ -65,7 +65,7 @@ def _watch(environment: Environment, job: MigrationJob, deadline: float) -> JobE
             last = replace(seen, downtime_s=None)
             environment.observer(Copying(seen, clock.monotonic() - started))
         now = clock.monotonic()
-        if aborted is None and (reason := _why_abort(environment, now >= deadline)):
+        if aborted is None and (reason := _why_abort(environment, late=now >= deadline)):
             aborted = reason
             deadline = now + ABORT_DEADLINE_S
             _abort(environment, job, reason)
@@ -78,7 +78,7 @@ def _libvirts(words: str | None) -> str | None:
     return f"libvirt says: {words}" if words else None
 
 
-def _why_abort(environment: Environment, late: bool) -> str | None:  # noqa: FBT001 - private, one caller
+def _why_abort(environment: Environment, *, late: bool) -> str | None:
     if environment.cancelled():
         return "the operator asked to stop"
     return "memory was not copied within the deadline" if late else None

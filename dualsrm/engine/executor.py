@@ -85,11 +85,12 @@ class Executor:
             self._environment.observer(StepStarted(step.name, number, len(plan)))
             self._note("step", step=step.name, do=[str(command) for command in step.do])
             started = self._environment.clock.monotonic()
-            if _is_crossing(step):
-                crossing = self._cross(step)
-                failure = _failure_of(step, crossing)
-            else:
-                failure = self._stop_asked(step) or self._do(step)
+            match step.do:
+                case (MigrateLive() as command,):
+                    crossing = self._cross(command, step.deadline_s)
+                    failure = _failure_of(step, crossing)
+                case _:
+                    failure = self._stop_asked(step) or self._do(step)
             if failure is not None:
                 return self._fail(step, failure, crossing)
             self._note("done", step=step.name)
@@ -107,11 +108,9 @@ class Executor:
             self._mark_window(step.do, opening=False)
         return failure
 
-    def _cross(self, step: Step) -> Crossing:
-        (command,) = step.do
-        assert isinstance(command, MigrateLive)  # noqa: S101 - _is_crossing said so; tells the type checker
+    def _cross(self, command: MigrateLive, deadline_s: float) -> Crossing:
         self._touched = True
-        crossing = cross(self._environment, command, step.deadline_s)
+        crossing = cross(self._environment, command, deadline_s)
         self._note("crossed", outcome=crossing.verdict.outcome.value, meaning=crossing.verdict.meaning)
         if crossing.verdict.outcome is Outcome.MOVED:
             self._undo.clear()
@@ -160,7 +159,7 @@ class Executor:
     def _perform_all(self, name: str, commands: Sequence[Command]) -> Failure | None:
         by_host: dict[str, list[Command]] = {}
         for command in commands:
-            by_host.setdefault(command.host, []).append(command)  # type: ignore[union-attr] # MigrateLive stands alone
+            by_host.setdefault(command.host, []).append(command)
         calls: list[Callable[[], None]] = [
             partial(_perform, self._environment.ports[host], ordered) for host, ordered in by_host.items()
         ]
@@ -226,10 +225,6 @@ class Executor:
 
 _HANDS_OFF = frozenset({Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT})
 """Acting on a guess could lose data: nothing is undone, the window stays as it is and is reported."""
-
-
-def _is_crossing(step: Step) -> bool:
-    return any(isinstance(command, MigrateLive) for command in step.do)
 
 
 def _failure_of(step: Step, crossing: Crossing) -> Failure | None:

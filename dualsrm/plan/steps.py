@@ -56,6 +56,11 @@ class MigrateLive:
     source: str
     target: str
 
+    @property
+    def host(self) -> str:
+        """Where libvirt is asked to do it."""
+        return self.source
+
     def __str__(self) -> str:
         return f"migrate {self.guest} live from {self.source} to {self.target}"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualsrm.config import DEFAULT_PATH, Settings, default_path, load
-from dualsrm.errors import ConfigError, ExitCode, UsageError
+from dualsrm.config import Settings, load
+from dualsrm.errors import ConfigError, ExitCode
 from dualsrm.model import Host, Pair
 
 GOOD = """\
@@ -84,19 +84,6 @@ def test_settings_do_not_change(file: Path) -> None:
         settings.hosts["gamma"] = settings.hosts["alpha"]  # type: ignore[index]  # the very mistake under test
     with pytest.raises(ValueError, match="frozen"):
         settings.migration.deadline_s = 1
-
-
-def test_each_host_has_its_pair(file: Path) -> None:
-    settings = read(file, GOOD)
-    assert settings.pair_of("beta") is settings.pairs["lab"]
-    with pytest.raises(UsageError, match=r"no host 'alhpa'.*did you mean 'alpha'"):
-        settings.pair_of("alhpa")
-
-
-def test_where_the_file_is() -> None:
-    assert default_path({}) == DEFAULT_PATH == Path("/etc/dualsrm/dualsrm.toml")
-    assert default_path({"DUALSRM_CONFIG": "/x.toml"}) == Path("/x.toml")
-    assert default_path({"DUALSRM_CONFIG": ""}) == DEFAULT_PATH
 
 
 # --- the file itself ------------------------------------------------------------------------------
