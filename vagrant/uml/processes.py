@@ -74,8 +74,18 @@ def in_namespace(namespace: Path) -> list[Process]:
 
 
 def end(processes: Iterable[Process]) -> None:
-    """SIGKILL those that are still the ones meant."""
-    for victim in processes:
+    """SIGKILL those that are still the ones meant, whole process groups at once.
+
+    User-mode Linux traces the processes of its user space. Killed one by one, its kernel first, those it leaves behind
+    run on *on this machine* until their turn comes: one wrote the 8 bytes meant for an eventfd into a node's disk. A
+    signal to the group reaches all before the first can die.
+    """
+    victims = [victim for victim in processes if alive(victim)]
+    for leader in victims:
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(leader.pid) == leader.pid:
+                os.killpg(leader.pid, signal.SIGKILL)
+    for victim in victims:
         if alive(victim):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
