@@ -148,6 +148,8 @@ def presence(state: DomainState | None, reason: str) -> Presence:
         return {"shutdown": Presence.STOPPED, "crashed": Presence.CRASHED, "failed": Presence.CRASHED}.get(
             reason, Presence.GONE
         )
+    if reason == "postcopy-failed":
+        return Presence.UNKNOWN  # half of its memory is on the other host: ending either half ends the guest
     return _ACTIVE.get(state, Presence.UNKNOWN)
 
 

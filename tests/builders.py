@@ -8,6 +8,7 @@ from typing import Any
 
 from dualsrm.checks import Move
 from dualsrm.model import (
+    AT_REST,
     Connection,
     ConnectionState,
     CpuVerdict,
@@ -16,6 +17,7 @@ from dualsrm.model import (
     Domain,
     DomainState,
     DrbdView,
+    FenceHandler,
     Host,
     HostView,
     LibvirtView,
@@ -41,6 +43,7 @@ GUEST = "web"
 UUID = "5b1cdd3e-0c1f-4a77-9d5e-7a1f00000021"
 MIB = 1024 * 1024
 MOVE = Move(GUEST, ALPHA, BETA)
+HANDLER = FenceHandler("/usr/sbin/dualsrm-host fence-peer", runnable=True)
 FACTS = MoveFacts(cpu=CpuVerdict.COMPATIBLE, peer_link=BETA)
 
 
@@ -60,7 +63,7 @@ def resource(name: str = "web", *, minor: int = 0, primary: bool, at: str = ALPH
         suspended=(),
         volumes=(Volume(0, minor, DiskState.UP_TO_DATE, size_bytes=64 * MIB),),
         connection=Connection(None, ConnectionState.CONNECTED, peer, (copy,), *addresses),
-        options=RuntimeOptions(fencing="resource-and-stonith"),
+        options=RuntimeOptions(fencing=AT_REST),
     )
 
 
@@ -96,7 +99,15 @@ def host_view(name: str, *, domains: tuple[Domain, ...], resources: tuple[Resour
     }
     return HostView(
         name,
-        drbd=DrbdView("8.4.11", resources, tuple(found.name for found in resources), (), links),
+        drbd=DrbdView(
+            version="8.4.11",
+            resources=resources,
+            configured=tuple(found.name for found in resources),
+            drift=(),
+            device_links=links,
+            handlers={found.name: HANDLER for found in resources},
+            helper="/sbin/drbdadm",
+        ),
         libvirt=LibvirtView(9_000_000, 7_002_000, domains, ("default",), frozenset({"pc-i440fx-7.2"}), 1024 * MIB),
         system=SystemView(frozenset({"br0", "vec1"}), 0.1, ()),
     )

@@ -159,7 +159,8 @@ def separate_migration_network(case: Case) -> Findings:
             subject,
             f"memory goes to {memory} on {target}, replication to {shared[0]}: the same network, it seems",
             why,
-            f"set migration_address of {target} to an address on another network, or limit migration.bandwidth_mib_s",
+            f"set migration_address of {target} to an address on another network; if there is none, set"
+            " migration.bandwidth_mib_s to less than replication leaves of the link (which cannot be seen here)",
         )
     elif not _is_ip(memory):
         yield warning(subject, f"memory goes to {memory}, a name: which network that is is not known", why)

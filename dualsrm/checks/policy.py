@@ -1,10 +1,13 @@
-"""Checks of DRBD's options in force: the window shut, protocol C, and nobody's data thrown away unasked."""
+"""Checks of DRBD's policies: the window shut, protocol C, nobody's data thrown away unasked, a lost link answered."""
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
+
 from dualsrm.checks.case import Case, Findings, each_viewpoint, failed, known, lines, on, passed, warning
 from dualsrm.checks.hosts import RECOVER
-from dualsrm.model import Resource, RuntimeOptions
+from dualsrm.model import AT_REST, IN_WINDOW, Resource, RuntimeOptions
 
 
 def _options(host: str, resource: Resource) -> RuntimeOptions:
@@ -90,17 +93,86 @@ def resync_role_conflict(case: Case, host: str, resource: Resource) -> Findings:
     )
 
 
+HANDLER = "/usr/sbin/dualsrm-host fence-peer"
+"""The command as the package installs it; it may lie elsewhere."""
+
+_OURS = re.compile(r"/([\w.+-]+/)*dualsrm-host fence-peer", re.ASCII)
+
+
 @each_viewpoint
-def fencing_policy(_: Case, host: str, resource: Resource) -> Findings:
-    """Only resource-and-stonith freezes the writing side when the link is lost in the window."""
+def fence_handler(case: Case, host: str, resource: Resource) -> Findings:
+    """On link loss the kernel calls drbdadm, and drbdadm the handler that its files name: that must be dualsrm's."""
+    drbd = case.drbd(host)
+    subject = f"{resource.name} on {host}"
+    look = on(host, "drbdadm", "-d", "fence-peer", resource.name)
+    handlers = known(drbd.handlers, subject, f"the fence-peer handler of {resource.name} on {host} is not known", look)
+    look = on(host, "cat", "/sys/module/drbd/parameters/usermode_helper")
+    helper = known(drbd.helper, subject, f"what DRBD's module calls for handlers on {host} is not known", look)
+    handler = handlers.get(resource.name)
+    why = "When the link is lost nobody would ask the other side: a write is lost, or the guest stays frozen."
+    if handler is None:
+        fix = _lines_to_add(case, host, resource.name)
+        yield failed(subject, f"{resource.name} has no fence-peer handler on {host}", why, fix)
+    elif not _OURS.fullmatch(handler.command):
+        seen = f"the fence-peer handler of {resource.name} on {host} is not dualsrm's: {handler.command}"
+        yield failed(subject, seen, why, f"instead of it, {_lines_to_add(case, host, resource.name)}")
+    elif not handler.runnable:
+        program = handler.command.split()[0]
+        seen = f"the fence-peer handler of {resource.name} is missing on {host}: {program} is no program there"
+        yield failed(subject, seen, why, _install(host, program))
+    elif PurePosixPath(helper).name != "drbdadm":
+        seen = f"DRBD's module on {host} calls {helper or 'nothing'} instead of drbdadm, so no handler is run"
+        yield failed(subject, seen, why, _use_drbdadm(host))
+    else:
+        yield passed(subject, f"fence-peer {handler.command}")
+
+
+def _lines_to_add(case: Case, host: str, resource: str) -> str:
+    """The handler is read at every call; the policy is in force only after an adjust."""
+    # DRBD 8.4 takes `fencing` for a disk's option, DRBD 9 for a connection's.
+    section = "disk" if case.drbd(host).version.startswith("8.") else "net"
+    adjust = lines(*(on(end, "drbdadm", "adjust", resource) for end in case.ends))
+    wanted = f"'handlers {{ fence-peer \"{HANDLER}\"; }}' and '{section} {{ fencing {AT_REST}; }}'"
+    return f"on both hosts write {wanted} into the common section or into resource {resource}, then: {adjust}"
+
+
+def _install(host: str, program: str) -> str:
+    link = on(host, "ln", "-s", "/opt/dualsrm/bin/dualsrm-host", program)
+    return f"install dualsrm on {host} too (docs/installing.md), then: {link}"
+
+
+def _use_drbdadm(host: str) -> str:
+    now = "printf /sbin/drbdadm > /sys/module/drbd/parameters/usermode_helper"
+    return f"take usermode_helper out of /etc/modprobe.d on {host}, and for now: {on(host, 'sh', '-c', now)}"
+
+
+@each_viewpoint
+def fencing_policy(case: Case, host: str, resource: Resource) -> Findings:
+    """At rest a lost peer is outdated and nobody freezes; only a move asks for more, and takes it back."""
     policy = _options(host, resource).fencing
     subject = f"{resource.name} on {host}"
-    if policy == "resource-and-stonith":
-        yield passed(subject, "fencing resource-and-stonith")
-        return
-    # No fix is named: the policy without a fence-peer handler would freeze the guest for good.
-    yield warning(
-        subject,
-        f"fencing of {resource.name} is {policy} on {host}: a lost link freezes nobody",
-        "If replication breaks during the move, the guest arrives without what the source then wrote alone.",
-    )
+    if policy == AT_REST:
+        yield passed(subject, f"fencing {AT_REST}")
+    elif policy == IN_WINDOW:
+        yield failed(
+            subject,
+            f"fencing of {resource.name} is {IN_WINDOW} on {host}, though no move is under way",
+            "A lost link would freeze the guest until somebody decides; dualsrm asks for that in a move only.",
+            _take_back(case, host, resource.name),
+        )
+    else:
+        yield failed(
+            subject,
+            f"fencing of {resource.name} is {policy} on {host}",
+            "A Secondary that lost its link calls its old copy UpToDate; promoted weeks later, writes are lost.",
+            _lines_to_add(case, host, resource.name),
+        )
+
+
+def _take_back(case: Case, host: str, resource: str) -> str:
+    """A move sets it in the kernel only: if an adjust would change nothing, the files say it, as Pacemaker wants it."""
+    adjust = lines(*(on(end, "drbdadm", "adjust", resource) for end in case.ends))
+    files = f"on both hosts write fencing {AT_REST} instead of {IN_WINDOW}, then: {adjust}"
+    if case.drbd(host).drift == ():
+        return f"the files ask for it, as Pacemaker's set-ups do: {files}"
+    return f"{RECOVER}; if the files ask for it, {files}"

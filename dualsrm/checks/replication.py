@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dualsrm.checks.case import Case, Findings, each_end, each_viewpoint, failed, known, on, passed, unknown, warning
 from dualsrm.checks.hosts import RECOVER
-from dualsrm.model import ConnectionState, DiskState, PeerVolume, ReplicationState, Resource, Role, Unknown
+from dualsrm.model import (
+    IN_WINDOW,
+    ConnectionState,
+    DiskState,
+    PeerVolume,
+    ReplicationState,
+    Resource,
+    Role,
+    Unknown,
+)
 
 _WAITS = "wait until it ends: "
 
@@ -228,7 +237,8 @@ def files_match_kernel(case: Case, host: str) -> Findings:
     open_windows = [
         resource.name
         for resource in case.drbd(host).resources
-        if not isinstance(resource.options, Unknown) and resource.options.allow_two_primaries
+        if not isinstance(resource.options, Unknown)
+        and (resource.options.allow_two_primaries or resource.options.fencing == IN_WINDOW)
     ]
     if open_windows:
         # An adjust would close it under a move that may be running; `window-closed` says what to do.

@@ -28,7 +28,7 @@ def check(session: Session, guest: str, to: str | None, *, verbose: bool, as_jso
         guest,
         to,
         state_directory=session.state_directory,
-        deadline_s=session.settings.migration.deadline_s,
+        convergence=session.settings.migration.convergence,
     )
     blocked = blocking(prepared.findings)
     if as_json:

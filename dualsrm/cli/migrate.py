@@ -41,7 +41,7 @@ def migrate(session: Session, guest: str, to: str | None, *, dry_run: bool, as_j
             guest,
             to,
             state_directory=session.state_directory,
-            deadline_s=settings.migration.deadline_s,
+            convergence=settings.migration.convergence,
         )
         refused = bool(blocking(prepared.findings))
         report = None

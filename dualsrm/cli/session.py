@@ -15,7 +15,7 @@ from dualsrm.engine.environment import Environment, SystemClock, unwatched
 from dualsrm.engine.locate import find_pair
 from dualsrm.engine.progress import Observer
 from dualsrm.hosts.host import RealHost
-from dualsrm.hosts.libvirt.migration import MigrationSettings
+from dualsrm.hosts.libvirt.migration import MigrationSettings, Throttle
 from dualsrm.hosts.ssh import SshSettings
 from dualsrm.model import Pair
 
@@ -69,7 +69,12 @@ class Session:
                 known_hosts=Path(ssh.known_hosts) if ssh.known_hosts else None,
             ),
             migration=MigrationSettings(
-                tls=migration.transport == "tls", bandwidth_mib_per_s=migration.bandwidth_mib_s or None
+                tls=migration.transport == "tls",
+                bandwidth_mib_per_s=migration.bandwidth_mib_s or None,
+                throttle=Throttle(migration.throttle_initial_percent, migration.throttle_increment_percent)
+                if migration.auto_converge
+                else None,
+                post_copy=migration.post_copy,
             ),
         )
 

@@ -8,7 +8,15 @@ allowed there, because an operator who is told one fault a run gives up on the t
 from __future__ import annotations
 
 from dualsrm.config.load import DEFAULT_PATH, PATH_VARIABLE, load
-from dualsrm.config.schema import Document, HostSection, MigrationSettings, PairSection, SshSettings, StateSettings
+from dualsrm.config.schema import (
+    Document,
+    HostSection,
+    MigrationSettings,
+    PairSection,
+    ScheduleStep,
+    SshSettings,
+    StateSettings,
+)
 from dualsrm.config.settings import Settings
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "HostSection",
     "MigrationSettings",
     "PairSection",
+    "ScheduleStep",
     "Settings",
     "SshSettings",
     "StateSettings",

@@ -43,15 +43,24 @@ def _at(lines: Mapping[Key, int], key: Key) -> str:
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\\]*"|'[^']*')"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]")
+_ENTRY_HEADER = re.compile(rf"\s*\[\[\s*({_DOTTED})\s*\]\]")
 _ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
 def _lines(text: str) -> dict[Key, int]:
-    """Where each key stands, as far as a look at each line tells; tomllib keeps no positions."""
+    """Where each key stands, as far as a look at each line tells; tomllib keeps no positions.
+
+    The tables of an array, [[name]], are counted from 1.
+    """
     found: dict[Key, int] = {}
     table: Key = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
+        if entry := _ENTRY_HEADER.match(line):
+            name = _parts(entry[1])
+            found.setdefault(name, number)
+            table = (*name, str(sum(key[:-1] == name for key in found) + 1))
+            found[table] = number
+        elif header := _HEADER.match(line):
             table = _parts(header[1])
             found.setdefault(table, number)
         elif assignment := _ASSIGNMENT.match(line):
@@ -64,8 +73,8 @@ def _parts(dotted: str) -> Key:
 
 
 def key_problem(detail: ErrorDetails) -> Problem:
-    """What pydantic found at one key, in our words."""
-    key = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    """What pydantic found at one key, in our words. Entries of a list are counted from 1."""
+    key = tuple(str(part + 1 if isinstance(part, int) else part) for part in detail["loc"] if part != "[key]")
     match detail["type"]:
         case "missing":
             return Problem(key, f"is missing. {describe(key)}".rstrip())
@@ -76,10 +85,12 @@ def key_problem(detail: ErrorDetails) -> Problem:
             allowed = str(detail["ctx"]["error"])
         case "too_short" | "too_long":
             allowed = "allowed are exactly two host names" if key[-1:] == ("hosts",) and key[1:] else "one at least"
+        case "tuple_type":
+            allowed = "allowed is a list, [..., ...]"
         case "model_type" | "dict_type":
-            allowed = f"allowed is a table, [{_shown(key)}]"
+            allowed = "allowed is a table" + ("" if key[-1].isdigit() else f", [{_shown(key)}]")
         case _:
-            allowed = detail["msg"].replace("Input should be", "allowed is", 1)
+            allowed = detail["msg"].replace("Input should be", "allowed is", 1).replace("is True", "is true")
     found = "this name" if "[key]" in detail["loc"] else short(detail["input"])
     return Problem(key, f"found {found}; {allowed}")
 

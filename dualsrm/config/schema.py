@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import json
+from typing import Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from dualsrm.config.values import AbsolutePath, Address, Login, MigrationAddress, Name, PeerUri
+from dualsrm.config.values import AbsolutePath, Address, Login, MigrationAddress, Name, PeerUri, WhenLate
+from dualsrm.convergence import AtDeadline, Convergence, Rung, SetDowntime, StartPostCopy
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -48,6 +50,33 @@ class PairSection(Section):
     hosts: tuple[str, ...] = Field(strict=False, min_length=2, max_length=2, description="The two hosts, by name.")
 
 
+class ScheduleStep(Section):
+    """One step of the schedule: when, and what."""
+
+    after_s: int | None = Field(default=None, ge=1, le=86_400, description="Seconds since memory began to be copied.")
+    after_pass: int | None = Field(default=None, ge=1, le=10_000, description="Whole passes over memory.")
+    downtime_ms: int | None = Field(
+        default=None, ge=1, le=60_000, description="Longest pause at the hand-over that is allowed from then on."
+    )
+    post_copy: Literal[True] | None = Field(
+        default=None, description="Let the guest run at the target; the rest of its memory follows."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.after_s is None) is (self.after_pass is None):
+            raise ValueError("a step has either after_s or after_pass")
+        if (self.downtime_ms is None) is (self.post_copy is None):
+            raise ValueError("a step has either downtime_ms or post_copy = true")
+        return self
+
+    @property
+    def rung(self) -> Rung:
+        """The same for the engine."""
+        action = StartPostCopy() if self.downtime_ms is None else SetDowntime(self.downtime_ms / 1000)
+        return Rung(action, self.after_s, self.after_pass)
+
+
 class MigrationSettings(Section):
     """How guests are moved."""
 
@@ -57,9 +86,81 @@ class MigrationSettings(Section):
     bandwidth_mib_s: int = Field(
         default=0, ge=0, le=1_000_000, description="Limit of memory traffic; 0 is libvirt's own."
     )
-    deadline_s: int = Field(
-        default=600, ge=1, le=86_400, description="Seconds until a move that does not end is aborted."
+    auto_converge: bool = Field(
+        default=True, description="Let QEMU slow a guest down that writes memory faster than it can be copied."
     )
+    throttle_initial_percent: int = Field(
+        default=20, ge=1, le=99, description="How much it takes from the guest's CPUs at first."
+    )
+    throttle_increment_percent: int = Field(
+        default=10, ge=1, le=99, description="How much more it takes each time that was not enough."
+    )
+    schedule: tuple[ScheduleStep, ...] = Field(
+        strict=False,
+        default=(
+            ScheduleStep(after_pass=5, downtime_ms=500),
+            ScheduleStep(after_pass=10, downtime_ms=1000),
+            ScheduleStep(after_pass=20, downtime_ms=2000),
+        ),
+        description="What to allow a copy that does not end, step by step.",
+    )
+    deadline_s: int = Field(
+        default=300, ge=1, le=86_400, description="Seconds a move may take, whatever the size of the guest."
+    )
+    deadline_s_per_gib: int = Field(
+        default=60, ge=0, le=86_400, description="Seconds more for each GiB of the guest's memory."
+    )
+    at_deadline: WhenLate = Field(
+        default="abort", description="Then the move is aborted, or the guest paused until its memory is copied."
+    )
+    pause_s: int = Field(
+        default=60, ge=1, le=3600, description="Longest the guest may be paused for that; then the move is aborted."
+    )
+
+    @field_validator("throttle_initial_percent", "throttle_increment_percent")
+    @classmethod
+    def _throttle_is_used(cls, value: int, info: ValidationInfo) -> int:
+        return _only_with(value, info, auto_converge=True)
+
+    @field_validator("pause_s")
+    @classmethod
+    def _pause_is_used(cls, value: int, info: ValidationInfo) -> int:
+        return _only_with(value, info, at_deadline="pause")
+
+    @field_validator("schedule")
+    @classmethod
+    def _climbs(cls, schedule: tuple[ScheduleStep, ...]) -> tuple[ScheduleStep, ...]:
+        if any(step.post_copy for step in schedule[:-1]):
+            raise ValueError("post_copy is the last step: nothing after it has any effect")
+        for key in ("after_s", "after_pass", "downtime_ms"):
+            values = [value for step in schedule if (value := getattr(step, key)) is not None]
+            if values != sorted(set(values)):
+                raise ValueError(f"{key} must grow from step to step: they are taken in this order, each once")
+        return schedule
+
+    @property
+    def post_copy(self) -> bool:
+        """Whether the schedule may come to post-copy, which QEMU must be told at the start."""
+        return any(step.post_copy for step in self.schedule)
+
+    @property
+    def convergence(self) -> Convergence:
+        """The schedule for the engine."""
+        return Convergence(
+            ladder=tuple(step.rung for step in self.schedule),
+            deadline_s=self.deadline_s,
+            deadline_s_per_gib=self.deadline_s_per_gib,
+            at_deadline=AtDeadline(self.at_deadline),
+            pause_s=self.pause_s,
+        )
+
+
+def _only_with(value: int, info: ValidationInfo, **wanted: object) -> int:
+    """A setting that another one makes idle is a setting nobody has. `info` lacks the other if that is wrong itself."""
+    for key, needed in wanted.items():
+        if info.data.get(key, needed) != needed:
+            raise ValueError(f"it has no effect without {key} = {json.dumps(needed)}")
+    return value
 
 
 class StateSettings(Section):
@@ -85,6 +186,8 @@ def _section_of(key: Key) -> type[Section]:
             return HostSection
         case ("pairs", _, *_):
             return PairSection
+        case ("migration", "schedule", *_):
+            return ScheduleStep
         case ("ssh" | "migration" | "state" as name, *_):
             sections: dict[str, type[Section]]
             sections = {"ssh": SshSettings, "migration": MigrationSettings, "state": StateSettings}

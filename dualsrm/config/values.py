@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 NAME_RULE = "letters, digits, dot, dash and underscore, a letter or digit first, 64 at most: it becomes a file name"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -83,9 +83,16 @@ def _absolute(value: str) -> str:
     return value
 
 
+def _at_deadline(value: object) -> object:
+    if value == "cold":
+        raise ValueError("allowed are 'abort' and 'pause': this version cannot move a guest cold yet")
+    return value
+
+
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Login: TypeAlias = Annotated[str, AfterValidator(_user)]
 Address: TypeAlias = Annotated[str, AfterValidator(_address)]
 MigrationAddress: TypeAlias = Annotated[str, AfterValidator(_migration_address)]
 PeerUri: TypeAlias = Annotated[str, AfterValidator(_peer_uri)]
 AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]
+WhenLate: TypeAlias = Annotated[Literal["abort", "pause"], BeforeValidator(_at_deadline)]

@@ -15,18 +15,20 @@ from typing import TypeAlias
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
 from dualsrm.errors import DualsrmError
-from dualsrm.model import (
-    ConnectionState,
-    DiskState,
-    DrbdView,
-    ReplicationState,
-    Resource,
-    Role,
-    Unknown,
+from dualsrm.model import DrbdView, Resource, Role, Unknown
+from dualsrm.plan.steps import (
+    Condition,
+    FencingIs,
+    GuestGone,
+    GuestRuns,
+    Replicating,
+    RoleIs,
+    SafeToPart,
+    TwoPrimariesIs,
 )
-from dualsrm.plan.steps import Condition, GuestGone, GuestRuns, Replicating, RoleIs, TwoPrimariesIs
+from dualsrm.replication import replication_differs, settled_differs
 
-OnDrbd: TypeAlias = TwoPrimariesIs | RoleIs | Replicating
+OnDrbd: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +91,22 @@ def _drbd_differs(condition: OnDrbd, view: DrbdView) -> str:
     if resource is None:
         return f"{condition.resource} is not up on {condition.host}"
     match condition:
-        case TwoPrimariesIs(allowed=allowed):
-            return _option_differs(resource, allowed=allowed)
+        case TwoPrimariesIs() | FencingIs():
+            return _option_differs(resource, condition)
         case RoleIs(primary=primary):
             wanted = Role.PRIMARY if primary else Role.SECONDARY
             return "" if resource.role == wanted else f"{resource.name} is {resource.role}"
         case Replicating():
             return replication_differs(resource)
+        case SafeToPart():
+            return settled_differs(resource)
 
 
-def _option_differs(resource: Resource, *, allowed: bool) -> str:
-    if isinstance(resource.options, Unknown):
-        return resource.options.why
-    found = resource.options.allow_two_primaries
-    return "" if found == allowed else f"allow-two-primaries of {resource.name} is {'yes' if found else 'no'}"
-
-
-def replication_differs(resource: Resource) -> str:
-    """What keeps the resource from being replicated in full, or an empty string. States nobody knows never pass."""
-    if resource.suspended:
-        return f"I/O of {resource.name} is suspended ({', '.join(resource.suspended)})"
-    if resource.connection is None:
-        return f"{resource.name} has no connection"
-    if resource.connection.state != ConnectionState.CONNECTED:
-        return f"{resource.name} is {resource.connection.state}"
-    numbers = {volume.number for volume in resource.volumes}
-    if not numbers or numbers != {peer.number for peer in resource.connection.volumes}:
-        return f"{resource.name} does not show every volume on both sides"
-    seen: list[tuple[str, str, str]] = [
-        (f"{resource.name}/{volume.number}", volume.disk, DiskState.UP_TO_DATE) for volume in resource.volumes
-    ]
-    for peer in resource.connection.volumes:
-        name = f"{resource.name}/{peer.number}"
-        seen.append((f"the peer's disk of {name}", peer.peer_disk, DiskState.UP_TO_DATE))
-        seen.append((f"replication of {name}", peer.replication, ReplicationState.ESTABLISHED))
-    return next((f"{what} is {state}" for what, state, wanted in seen if state != wanted), "")
+def _option_differs(resource: Resource, condition: TwoPrimariesIs | FencingIs) -> str:
+    options = resource.options
+    if isinstance(options, Unknown):
+        return options.why
+    if isinstance(condition, FencingIs):
+        return "" if options.fencing == condition.policy else f"fencing of {resource.name} is {options.fencing}"
+    found = options.allow_two_primaries
+    return "" if found == condition.allowed else f"allow-two-primaries of {resource.name} is {'yes' if found else 'no'}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.pacing import Pacer
 from dualsrm.engine.ports import HostPort, JobEnded, JobProgress, MigrationJob
 from dualsrm.engine.progress import Copying, Notice
 from dualsrm.errors import DualsrmError
@@ -20,6 +22,10 @@ POLL_S = 0.5
 """Between two looks at the job: nova's interval."""
 ABORT_DEADLINE_S = 60.0
 """How long libvirt may take to end a job it was asked to abort."""
+VERDICT_DEADLINE_S = 120.0
+"""How long the hosts may take to agree after the link was lost, before the outcome counts as in doubt."""
+UNKNOWN_PATIENCE_S = 15.0
+"""How long a host that cannot be asked is asked again although the other alone would decide: a libvirtd restarts."""
 SETTLE_DEADLINE_S = 30.0
 """How long both hosts may take to show a clear state after the job ended."""
 
@@ -44,33 +50,49 @@ def cross(environment: Environment, command: MigrateLive, deadline_s: float) -> 
     except DualsrmError as error:
         ended = JobEnded(_libvirts(error.seen), None)
     else:
-        ended = _watch(environment, job, started + deadline_s)
+        pacer = Pacer(command.convergence, deadline_s, job, lambda text: environment.observer(Notice(text)))
+        ended = _watch(environment, job, pacer, (source, target))
     verdict = read_outcome(environment, command)
     verdict = clear_leftover(environment, command, verdict)
     return Crossing(verdict, ended.error, ended.statistics, environment.clock.monotonic() - started)
 
 
-def _watch(environment: Environment, job: MigrationJob, deadline: float) -> JobEnded:
-    """Follow the job to its end; past the deadline, or when asked to stop, abort it and wait for that."""
+def _watch(environment: Environment, job: MigrationJob, pacer: Pacer, ports: tuple[HostPort, HostPort]) -> JobEnded:
+    """Follow the job to its end; when late, disturbed or asked to stop, call it off and wait for that."""
     clock = environment.clock
     started = clock.monotonic()
     aborted: str | None = None
+    by_hosts = False  # they end the job, not we
+    deadline = inf
     last: JobProgress | None = None
     while True:
         seen = job.poll()
         if isinstance(seen, JobEnded):
             return replace(seen, error=aborted or _libvirts(seen.error), statistics=seen.statistics or last)
         if isinstance(seen, JobProgress):
-            # What libvirt expects of a hand-over is no measurement of it.
-            last = replace(seen, downtime_s=None)
+            if seen.memory_total:  # libvirt shows zeros before the copy, and again once it was cancelled
+                # What libvirt expects of a hand-over is no measurement of it.
+                last = replace(seen, downtime_s=None)
+            pacer.saw(seen, clock.monotonic() - started)
             environment.observer(Copying(seen, clock.monotonic() - started))
         now = clock.monotonic()
-        if aborted is None and (reason := _why_abort(environment, late=now >= deadline)):
+        link_lost = _link_lost(ports)
+        if aborted is None and link_lost:
+            # The target ends its QEMU, then the job fails by itself; libvirt calls on a frozen guest would only hang.
+            aborted = link_lost
+            by_hosts, deadline = True, now + VERDICT_DEADLINE_S
+            environment.observer(Notice(f"{link_lost}: the hosts decide where the guest goes on"))
+        elif aborted is None and (reason := _why_abort(environment, ports, pacer, now - started)):
             aborted = reason
             deadline = now + ABORT_DEADLINE_S
             _abort(environment, job, reason)
+        elif by_hosts and not link_lost:
+            # Back before they decided: nothing is frozen any more, and nobody else would end the job.
+            by_hosts, deadline = False, inf if pacer.post_copy else now + ABORT_DEADLINE_S
+            if not pacer.post_copy:
+                _abort(environment, job, "replication is back")
         elif aborted is not None and now >= deadline:
-            return JobEnded(f"{aborted}; libvirt did not end the job within {ABORT_DEADLINE_S:.0f} s", last)
+            return JobEnded(f"{aborted}; the job did not end in time", last)
         clock.sleep(POLL_S)
 
 
@@ -78,10 +100,25 @@ def _libvirts(words: str | None) -> str | None:
     return f"libvirt says: {words}" if words else None
 
 
-def _why_abort(environment: Environment, *, late: bool) -> str | None:
-    if environment.cancelled():
-        return "the operator asked to stop"
-    return "memory was not copied within the deadline" if late else None
+def _link_lost(ports: tuple[HostPort, HostPort]) -> str:
+    """What a guard says of a lost link, or an empty string."""
+    for port in ports:
+        disturbance = port.disturbance()
+        if disturbance is not None and disturbance.link:
+            return f"replication was lost: on {port.host.name} {disturbance.seen}"
+    return ""
+
+
+def _why_abort(
+    environment: Environment, ports: tuple[HostPort, HostPort], pacer: Pacer, elapsed_s: float
+) -> str | None:
+    if not pacer.post_copy:  # else the guest runs at the target: finishing is all that can be done
+        if environment.cancelled():
+            return "the operator asked to stop"
+        for port in ports:
+            if (disturbance := port.disturbance()) is not None:
+                return f"on {port.host.name} {disturbance.seen}"
+    return "memory was not copied within the deadline" if pacer.late(elapsed_s) else None
 
 
 def _abort(environment: Environment, job: MigrationJob, reason: str) -> None:
@@ -96,16 +133,19 @@ def read_outcome(environment: Environment, command: MigrateLive) -> Verdict:
     """The table's verdict, asked again until it is clear or the deadline is over."""
     clock = environment.clock
     deadline = clock.monotonic() + SETTLE_DEADLINE_S
+    patience = clock.monotonic() + UNKNOWN_PATIENCE_S
     while True:
-        verdict = _look(environment, command)
-        if verdict.outcome not in (Outcome.WAIT, Outcome.IN_DOUBT):
+        verdict, certain = _look(environment, command)
+        clear = verdict.outcome not in (Outcome.WAIT, Outcome.IN_DOUBT)
+        if clear and (certain or clock.monotonic() >= patience):
             return verdict
         if clock.monotonic() >= deadline:
             return replace(verdict, outcome=Outcome.IN_DOUBT)
         clock.sleep(POLL_S)
 
 
-def _look(environment: Environment, command: MigrateLive) -> Verdict:
+def _look(environment: Environment, command: MigrateLive) -> tuple[Verdict, bool]:
+    """The verdict now, and whether both hosts answered."""
     ports = (environment.ports[command.source], environment.ports[command.target])
     (source, source_job), (target, target_job) = environment.gather(
         [partial(_presence, port, command.guest) for port in ports]
@@ -117,7 +157,7 @@ def _look(environment: Environment, command: MigrateLive) -> Verdict:
                 for port, seen in zip(ports, (source, target), strict=True)
             ]
         )
-    return decide(source, target, job_active=source_job or target_job)
+    return decide(source, target, job_active=source_job or target_job), Presence.UNKNOWN not in (source, target)
 
 
 def _presence(port: HostPort, guest: str) -> tuple[Presence, bool]:

@@ -17,16 +17,20 @@ from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.errors import DualsrmError
+from dualsrm.model import Window
 from dualsrm.outcome import Outcome
 from dualsrm.plan.steps import (
+    Arm,
     Command,
     Condition,
     Demote,
     DestroyDomain,
+    Disarm,
     MigrateLive,
     Plan,
     Promote,
     RoleIs,
+    SetFencing,
     SetTwoPrimaries,
     Step,
 )
@@ -95,7 +99,7 @@ class Executor:
                 return self._fail(step, failure, crossing)
             self._note("done", step=step.name)
             self._environment.observer(StepDone(step.name, self._environment.clock.monotonic() - started))
-        return Run(crossing=crossing, touched=self._touched, window_s=self._window())
+        return Run(crossing=crossing, touched=self._touched, window_s=self._window_s())
 
     # --- forward --------------------------------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class Executor:
         for command in commands:
             by_host.setdefault(command.host, []).append(command)
         calls: list[Callable[[], None]] = [
-            partial(_perform, self._environment.ports[host], ordered) for host, ordered in by_host.items()
+            partial(self._perform, self._environment.ports[host], ordered) for host, ordered in by_host.items()
         ]
         self._touched = self._touched or bool(calls)
         try:
@@ -169,6 +173,38 @@ class Executor:
         except DualsrmError as error:
             return Failure(name, error.seen, error.fix)
         return None
+
+    def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
+        for command in commands:
+            match command:
+                case Arm():
+                    port.arm(self._window_of(command))
+                case Disarm():
+                    port.disarm()
+                case SetFencing(resource=resource, policy=policy):
+                    port.set_fencing(resource, policy)
+                case SetTwoPrimaries(resource=resource, allowed=allowed):
+                    port.set_two_primaries(resource, allowed=allowed)
+                case Promote(resource=resource):
+                    port.promote(resource)
+                case Demote(resource=resource):
+                    port.demote(resource)
+                case DestroyDomain(guest=guest):
+                    port.destroy(guest)
+                case MigrateLive():
+                    raise AssertionError("a migration stands alone in its step")
+
+    def _window_of(self, command: Arm) -> Window:
+        return Window(
+            operation=self._journal.operation,
+            pair=command.pair,
+            guest=command.guest,
+            uuid=command.uuid,
+            source=command.source,
+            target=command.target,
+            resources=command.resources,
+            since=self._environment.clock.now_iso(),
+        )
 
     # --- backward -------------------------------------------------------------------------------------------------
 
@@ -184,7 +220,7 @@ class Executor:
             rolled_back=not step.persist and not not_undone,
             not_undone=not_undone,
             touched=self._touched,
-            window_s=self._window(),
+            window_s=self._window_s(),
         )
 
     def _roll_back(self) -> tuple[Failure, ...]:
@@ -214,7 +250,7 @@ class Executor:
             else:
                 self._closed_at = now
 
-    def _window(self) -> float | None:
+    def _window_s(self) -> float | None:
         if self._opened_at is None or self._closed_at is None:
             return None
         return self._closed_at - self._opened_at
@@ -232,18 +268,3 @@ def _failure_of(step: Step, crossing: Crossing) -> Failure | None:
         return None
     told = f" ({crossing.error})" if crossing.error else ""
     return Failure(step.name, f"{crossing.verdict.meaning}{told}")
-
-
-def _perform(port: HostPort, commands: Sequence[Command]) -> None:
-    for command in commands:
-        match command:
-            case SetTwoPrimaries(resource=resource, allowed=allowed):
-                port.set_two_primaries(resource, allowed=allowed)
-            case Promote(resource=resource):
-                port.promote(resource)
-            case Demote(resource=resource):
-                port.demote(resource)
-            case DestroyDomain(guest=guest):
-                port.destroy(guest)
-            case MigrateLive():
-                raise AssertionError("a migration stands alone in its step")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualsrm.checks import blocking, check_move, resolve_move
+from dualsrm.convergence import Convergence
 from dualsrm.discovery import resources_of
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
@@ -30,7 +31,13 @@ class Prepared:
 
 
 def prepare_move(
-    environment: Environment, pair: Pair, guest: str, to: str | None, *, state_directory: Path, deadline_s: float
+    environment: Environment,
+    pair: Pair,
+    guest: str,
+    to: str | None,
+    *,
+    state_directory: Path,
+    convergence: Convergence,
 ) -> Prepared:
     """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
     snapshot = observe(environment, pair, guest=guest)
@@ -43,12 +50,14 @@ def prepare_move(
     findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)
     domain = _domain(snapshot, move.source, guest)
     goal = MoveGoal(
+        pair=pair.name,
         guest=guest,
         uuid=domain.uuid,
         resources=resources_of(domain, snapshot.view(move.source)),
         source=move.source,
         target=move.target,
-        deadline_s=deadline_s,
+        deadline_s=convergence.deadline_for(domain.memory_bytes),
+        convergence=convergence,
     )
     return Prepared(goal, findings, () if blocking(findings) else plan_move(goal))
 

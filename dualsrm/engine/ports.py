@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dualsrm.model import CpuVerdict, Domain, DomainState, DrbdView, Host, HostView, LockHolder, Maybe
+from dualsrm.model import CpuVerdict, Domain, DomainState, DrbdView, Host, HostView, LockHolder, Maybe, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ class MigrationJob(Protocol):
     def abort(self) -> None:
         """Ask libvirt to abort; the end still arrives through `poll`."""
 
+    def set_downtime(self, seconds: float) -> None:
+        """Let QEMU hand over as soon as the rest can be sent within that time."""
+
+    def start_post_copy(self) -> None:
+        """Let the guest run on at the target, the rest of its memory follows. Nothing can be aborted after it."""
+
+    def suspend(self) -> None:
+        """Make the guest stand still until it is at the target; libvirt resumes it there, or here when that fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class DomainStatus:
@@ -51,6 +60,15 @@ class DomainStatus:
     state: DomainState | None
     reason: str = "unknown"
     job_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What a guard sees go wrong around its window, now."""
+
+    seen: str
+    link: bool
+    """The replication link is lost or I/O is frozen: the hosts settle that between themselves."""
 
 
 class HostPort(Protocol):
@@ -69,6 +87,21 @@ class HostPort(Protocol):
 
     def drbd(self) -> DrbdView:
         """DRBD only, fresh, for verifying a step. Raises when it cannot be read."""
+
+    def arm(self, window: Window) -> None:
+        """Leave the window record, start the guard and the dead-man timer.
+
+        Raises when the host has no dualsrm-host, or cannot reach its peer's over the management network.
+        """
+
+    def disarm(self) -> None:
+        """End the guard this manager has there, and have the host settle every window that no manager holds."""
+
+    def disturbance(self) -> Disturbance | None:
+        """What the guard said last, without asking: None when all is well, or when there is no guard to say."""
+
+    def set_fencing(self, resource: str, policy: str) -> None:
+        """The option fencing, runtime only: a disk option on DRBD 8.4, a net option on 9."""
 
     def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
         """`drbdadm net-options --allow-two-primaries=...`: runtime only, the connection stays up."""

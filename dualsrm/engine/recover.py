@@ -13,7 +13,7 @@ from dualsrm.engine.journal import FileJournal, Interrupted, interrupted, note, 
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.observe import observe
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable, Refused
-from dualsrm.model import LockHolder, Pair, Role, Snapshot, Unknown
+from dualsrm.model import IN_WINDOW, LockHolder, Pair, Role, Snapshot, Unknown
 from dualsrm.outcome import Presence, presence
 from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
 
@@ -166,7 +166,8 @@ def _disturbed(snapshot: Snapshot, name: str, active: set[str]) -> bool:
         resource = None if isinstance(drbd, Unknown) else drbd.resource(name)
         if resource is None:
             continue
-        if isinstance(resource.options, Unknown) or resource.options.allow_two_primaries:
+        options = resource.options
+        if isinstance(options, Unknown) or options.allow_two_primaries or options.fencing == IN_WINDOW:
             return True
         if active and resource.role == Role.PRIMARY and host not in active:
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,7 +21,7 @@ class MoveState(Enum):
     MOVED_UNSETTLED = "moved, not settled"
     """At the target; the source is not Secondary, or the window is not proved closed."""
     REPLICATION_LOST = "moved, replication lost"
-    """At the target, and replication broke before both sides were seen equal: the source may hold the last writes."""
+    """At the target with every acknowledged write, and nothing replicates: a second loss would lose the guest."""
     ROLLED_BACK = "rolled back"
     """At the source; window closed, both verified."""
     NOT_ROLLED_BACK = "not moved, not rolled back"
@@ -108,8 +109,9 @@ def _state(run: Run) -> MoveState:
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
     if outcome is Outcome.MOVED and run.failure is not None:
-        lost = any(one.asked and isinstance(one.condition, Replicating) for one in run.failure.unmet)
-        return MoveState.REPLICATION_LOST if lost else MoveState.MOVED_UNSETTLED
+        # The last step: everything before it was verified, so the hosts have agreed on whose data counts.
+        only = all(one.asked and isinstance(one.condition, Replicating) for one in run.failure.unmet)
+        return MoveState.REPLICATION_LOST if only and run.failure.unmet else MoveState.MOVED_UNSETTLED
     if outcome is Outcome.MOVED:
         return MoveState.MOVED
     if not run.touched:
@@ -122,26 +124,36 @@ def _seen(run: Run) -> str:
     return "; ".join(f"{failure.step}: {failure.seen}" for failure in [*failures, *run.not_undone])
 
 
+_RECOVER = "mend what is named, then run `dualsrm recover`: it demotes the idle side and closes the window"
+_NEXT: Mapping[MoveState, str] = {
+    MoveState.MOVED: "",
+    MoveState.MOVED_UNSETTLED: _RECOVER,
+    MoveState.STOPPED: _RECOVER,
+    MoveState.DIED: _RECOVER,
+    MoveState.REPLICATION_LOST: (
+        "mend the replication link between {source} and {target}: they reconnect and resync by themselves; "
+        "`dualsrm status` shows when"
+    ),
+    MoveState.NOT_ROLLED_BACK: (
+        "mend what is named, then run `dualsrm recover`. If {guest} stands frozen and {target} is certainly off, on "
+        "{source}: dualsrm-host peer-is-off {target}"
+    ),
+    MoveState.IN_DOUBT: (
+        "find out where the guest is with `virsh list --all` on {source} and {target}; one that stands frozen goes on "
+        "by itself when the two reach each other again; when both answer, run `dualsrm recover`. If {source} is "
+        "certainly off and {guest} runs nowhere, on {target}: dualsrm-host peer-is-off {source}; {promote}; "
+        "virsh start {guest}"
+    ),
+    MoveState.SPLIT: (
+        "decide which copy of the guest lives, `virsh destroy` the other on its host ({source} or {target}), then run "
+        "`dualsrm recover`"
+    ),
+}
+"""The exact next command of each end that is not what was wanted."""
+
+
 def _fix(state: MoveState, goal: MoveGoal, run: Run) -> str:
-    match state:
-        case MoveState.MOVED:
-            return ""
-        case MoveState.UNTOUCHED | MoveState.ROLLED_BACK:
-            return (run.failure.fix if run.failure else "") or "run `dualsrm check` on the guest, then try again"
-        case MoveState.REPLICATION_LOST:
-            return (
-                f"reconnect, demote and discard nothing yet: the disks on {goal.source} may hold writes that "
-                f"{goal.target} lacks; shut the guest down, compare `drbdadm get-gi` on both, then choose one to keep"
-            )
-        case MoveState.MOVED_UNSETTLED | MoveState.NOT_ROLLED_BACK | MoveState.STOPPED | MoveState.DIED:
-            return "mend what is named, then run `dualsrm recover`: it demotes the idle side and closes the window"
-        case MoveState.IN_DOUBT:
-            return (
-                f"find out where the guest is with `virsh list --all` on {goal.source} and {goal.target}; "
-                "when both answer, run `dualsrm recover`"
-            )
-        case MoveState.SPLIT:
-            return (
-                f"decide which copy of the guest lives, `virsh destroy` the other on its host "
-                f"({goal.source} or {goal.target}), then run `dualsrm recover`"
-            )
+    if state in (MoveState.UNTOUCHED, MoveState.ROLLED_BACK):
+        return (run.failure.fix if run.failure else "") or "run `dualsrm check` on the guest, then try again"
+    promote = "; ".join(f"drbdadm primary {resource}" for resource in goal.resources)
+    return _NEXT[state].format(source=goal.source, target=goal.target, guest=goal.guest, promote=promote)

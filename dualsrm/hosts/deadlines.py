@@ -51,6 +51,9 @@ LIBVIRT_POLL_S: Final = 2.0
 LIBVIRT_ABORT_S: Final = 5.0
 """Aborting blocks while the source's I/O is frozen; the end is awaited elsewhere."""
 
+LIBVIRT_STEER_S: Final = 5.0
+"""A longer pause, post-copy, a suspended guest: one QMP command each, under 2 s in the lab. It is asked again."""
+
 LIBVIRT_DESTROY_S: Final = 90.0
 """libvirt sends SIGTERM, waits 10 s, sends SIGKILL and waits 30 s more (virProcessKillPainfully), then cleans up."""
 
@@ -62,3 +65,12 @@ PEER_S: Final = 30.0
 
 CLOSE_S: Final = 3.0
 """Saying goodbye is a courtesy."""
+
+GUARD_ARM_S: Final = 45.0
+"""The guard starts Python, a systemd unit and an ssh connection to the peer: 2 s in the lab, more when it is loaded."""
+
+GUARD_RELEASE_S: Final = 30.0
+"""A look at DRBD, and a few changes where something was left open."""
+
+GUARD_BEAT_S: Final = 5.0
+"""Between two heartbeats; the guard's lease (hostside.guard.LEASE_S) is six of them."""

@@ -1,4 +1,4 @@
-"""The three things dualsrm changes in DRBD, and what DRBD's refusals mean."""
+"""What the manager changes in DRBD, and what DRBD's refusals mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from dualsrm.errors import CommandFailed, DeviceHeldOpen
 from dualsrm.hosts.deadlines import DRBD_CHANGE_S
+from dualsrm.hosts.drbd import Dialect, fencing_verb
 from dualsrm.hosts.ssh import Completed, SshConnection
 from dualsrm.hosts.text import clean
 
@@ -26,6 +27,10 @@ class DrbdCommands:
     def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
         """Runtime only: the configuration file is not touched, the connection stays up."""
         self._run(resource, "net-options", f"--allow-two-primaries={'yes' if allowed else 'no'}")
+
+    def set_fencing(self, resource: str, policy: str, dialect: Dialect) -> None:
+        """Runtime only: a disk option of every volume on 8.4, a net option on 9."""
+        self._run(resource, fencing_verb(dialect), f"--fencing={policy}")
 
     def promote(self, resource: str) -> None:
         """Make it Primary here, never by force."""

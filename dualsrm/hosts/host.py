@@ -7,12 +7,14 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from dualsrm.engine.ports import DomainStatus, MigrationJob
+from dualsrm.engine.ports import Disturbance, DomainStatus, MigrationJob
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.hosts import processes
 from dualsrm.hosts.calls import begin
 from dualsrm.hosts.deadlines import PEER_S
+from dualsrm.hosts.drbd import Dialect, parse_version
 from dualsrm.hosts.drbd_commands import DrbdCommands
+from dualsrm.hosts.guard import HostGuards
 from dualsrm.hosts.libvirt import domains
 from dualsrm.hosts.libvirt.connection import SYSTEM_URI, LibvirtConnection
 from dualsrm.hosts.libvirt.cpu import cpu_verdict
@@ -23,7 +25,7 @@ from dualsrm.hosts.locks import HostLocks
 from dualsrm.hosts.probe import available_memory_of, drbd_of, probe, system_of
 from dualsrm.hosts.ssh import SshConnection, SshSettings
 from dualsrm.hosts.text import clean
-from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LibvirtView, LockHolder, Maybe, Unknown
+from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LibvirtView, LockHolder, Maybe, Unknown, Window
 
 T = TypeVar("T")
 
@@ -48,6 +50,8 @@ class RealHost:
         self._reader = LibvirtReader(self._libvirt)
         self._drbd = DrbdCommands(self._ssh)
         self._locks = HostLocks(self._ssh)
+        self._guards = HostGuards(self._ssh)
+        self._dialect: Dialect | None = None
 
     @property
     def host(self) -> Host:
@@ -56,6 +60,7 @@ class RealHost:
 
     def close(self) -> None:
         """Close both connections; calls under way end with an error."""
+        self._guards.close()
         self._libvirt.close()
         self._ssh.close()
 
@@ -85,7 +90,12 @@ class RealHost:
                 why="no step can be verified without it",
                 fix=f"on {self._host.name}: drbdsetup status; lsmod | grep drbd",
             )
+        self._dialect = parse_version(f"version: {view.version}").dialect
         return view
+
+    def disturbance(self) -> Disturbance | None:
+        """What the guard here said last."""
+        return self._guards.disturbance()
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds /dev/drbdMINOR open here."""
@@ -126,6 +136,21 @@ class RealHost:
             return Unknown(error.seen, error.fix)
 
     # --- acting ---------------------------------------------------------------------------------------
+
+    def arm(self, window: Window) -> None:
+        """Leave the window record here, with a guard and a timer."""
+        self._guards.arm(window)
+
+    def disarm(self) -> None:
+        """End the guard and have the host settle what no manager holds."""
+        self._guards.disarm()
+
+    def set_fencing(self, resource: str, policy: str) -> None:
+        """The freeze policy on this side, at runtime only."""
+        if self._dialect is None:
+            self.drbd()
+        assert self._dialect is not None  # noqa: S101 - drbd() has set it, or raised
+        self._drbd.set_fencing(resource, policy, self._dialect)
 
     def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
         """Open or close the window on this side, at runtime only."""

@@ -103,7 +103,8 @@ def drbd_of(answer: Probe) -> Maybe[DrbdView]:
             proc_drbd=proc_drbd,
             events2=events2,
             show=answer.text("show", "drbdsetup show"),
-            configured=answer.text("configured", "drbdadm sh-resources"),
+            configured=answer.text("configured", "drbdadm -v dump all"),
+            helper=answer.text("helper", "cat /sys/module/drbd/parameters/usermode_helper"),
             adjust=answer.text("adjust", "drbdadm -d adjust all"),
             links="" if isinstance(links, Unknown) else links,
         )

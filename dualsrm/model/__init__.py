@@ -11,6 +11,7 @@ from dualsrm.model.drbd import (
     ConnectionState,
     DiskState,
     DrbdView,
+    FenceHandler,
     PeerVolume,
     ReplicationState,
     Resource,
@@ -22,8 +23,11 @@ from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Sn
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 from dualsrm.model.findings import Finding, Severity
 from dualsrm.model.libvirt import CpuVerdict, Disk, Domain, DomainState, HostDevice, LibvirtView, Nic
+from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [
+    "AT_REST",
+    "IN_WINDOW",
     "Connection",
     "ConnectionState",
     "CpuVerdict",
@@ -32,6 +36,7 @@ __all__ = [
     "Domain",
     "DomainState",
     "DrbdView",
+    "FenceHandler",
     "Finding",
     "Host",
     "HostDevice",
@@ -53,4 +58,7 @@ __all__ = [
     "SystemView",
     "Unknown",
     "Volume",
+    "Window",
+    "WindowError",
+    "parse_window",
 ]

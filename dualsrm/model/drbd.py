@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dualsrm.model.facts import Maybe, OpenStrEnum
+from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 
 _DEVICE: Final = re.compile(r"/dev/drbd([0-9]{1,7})")
 """A minor has 20 bits. Guests' definitions may name any path, and int() refuses thousands of digits."""
+_NOT_READ: Final = Unknown("it was not read")
 
 
 class Role(OpenStrEnum):
@@ -144,6 +145,16 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceHandler:
+    """What is run on the observing host for a resource that loses its peer: `fence-peer` in the `handlers` section."""
+
+    command: str
+    """As `/bin/sh -c` gets it."""
+    runnable: bool
+    """Whether the command begins with the absolute path of an executable file that is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrbdView:
     """All of DRBD on one host."""
 
@@ -156,6 +167,10 @@ class DrbdView:
     """What `drbdadm -d adjust` would run; empty when kernel and files agree."""
     device_links: Mapping[str, int] = field(default_factory=dict)
     """Symbolic links below /dev/drbd to the minor they lead to."""
+    handlers: Maybe[Mapping[str, FenceHandler]] = _NOT_READ
+    """By resource, from the configuration files; a resource that is not in it has none."""
+    helper: Maybe[str] = _NOT_READ
+    """The program the kernel calls for every handler (module parameter `usermode_helper`); drbdadm reads the files."""
 
     def resource(self, name: str) -> Resource | None:
         """The resource of that name in the kernel, or None when it is down or absent."""

@@ -10,12 +10,17 @@ that returns other steps between `recheck` and `settle`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dualsrm.convergence import Convergence
+from dualsrm.model import AT_REST, IN_WINDOW
 from dualsrm.plan.steps import (
+    Arm,
     Command,
     Condition,
     Demote,
+    Disarm,
+    FencingIs,
     GuestGone,
     GuestRuns,
     MigrateLive,
@@ -23,10 +28,15 @@ from dualsrm.plan.steps import (
     Promote,
     Replicating,
     RoleIs,
+    SafeToPart,
+    SetFencing,
     SetTwoPrimaries,
     Step,
     TwoPrimariesIs,
 )
+
+VERDICT_DEADLINE_S = 120.0
+"""A dead link is noticed after 6 to 10 s (ping-int), on the other side up to 10 s later; then the hosts talk."""
 
 DEMOTE_DEADLINE_S = 60.0
 """QEMU needs seconds to exit on a loaded host, and udev may look at the device after it (Ganeti waits 60 s too)."""
@@ -36,24 +46,27 @@ DEMOTE_DEADLINE_S = 60.0
 class MoveGoal:
     """A guest, all the resources below its disks, and where it goes."""
 
+    pair: str
     guest: str
     uuid: str
     resources: tuple[str, ...]
     source: str
     target: str
     deadline_s: float
-    """For the memory copy, in seconds; then it is aborted."""
+    """For the memory copy, in seconds; then it is aborted, or the guest paused."""
+    convergence: Convergence = field(default_factory=Convergence)
 
 
 def plan_move(goal: MoveGoal) -> Plan:
     """Steps of a planned live move. All resources of the guest move, or none."""
     return (
         _recheck(goal),
+        _arm(goal),
         _open_window(goal),
         _promote_target(goal),
         Step(
             name="migrate",
-            do=(MigrateLive(goal.guest, goal.uuid, goal.source, goal.target),),
+            do=(MigrateLive(goal.guest, goal.uuid, goal.source, goal.target, goal.convergence),),
             verify=(),
             deadline_s=goal.deadline_s,
         ),
@@ -65,16 +78,19 @@ def plan_settle(guest: str, uuid: str, resources: tuple[str, ...], *, runs_on: s
     """Steps that make the pair quiet around a guest: the other host Secondary, the window closed on both.
 
     The tail of a move and the whole of a recovery. None of it can be undone, all of it can be repeated. Nothing is
-    demoted while replication is interrupted: the idle side might hold the only copy of the last writes.
+    demoted while replication is interrupted and the hosts have not agreed: the idle side might hold the only copy of
+    the last writes.
     """
     hosts = (runs_on, other)
-    replicating = tuple(Replicating(host, resource) for host in hosts for resource in resources)
     return (
         Step(
             name="leave source",
             do=(),
-            verify=(GuestGone(other, guest, uuid), *replicating),
-            deadline_s=DEMOTE_DEADLINE_S,
+            verify=(
+                GuestGone(other, guest, uuid),
+                *(SafeToPart(host, resource) for host in hosts for resource in resources),
+            ),
+            deadline_s=VERDICT_DEADLINE_S,
             persist=True,
         ),
         Step(
@@ -84,23 +100,40 @@ def plan_settle(guest: str, uuid: str, resources: tuple[str, ...], *, runs_on: s
             deadline_s=DEMOTE_DEADLINE_S,
             persist=True,
         ),
-        Step(
-            name="close window",
-            do=_set_window(hosts, resources, allowed=False),
-            verify=_window_is(hosts, resources, allowed=False),
-            persist=True,
-        ),
+        close_window(tuple((host, resource) for host in hosts for resource in resources)),
+        disarm(hosts),
         Step(
             name="verify",
             do=(),
             verify=(
                 GuestRuns(runs_on, guest),
                 *(RoleIs(runs_on, resource, primary=True) for resource in resources),
-                *replicating,
+                *(Replicating(host, resource) for host in hosts for resource in resources),
             ),
             persist=True,
         ),
     )
+
+
+def close_window(sides: tuple[tuple[str, str], ...]) -> Step:
+    """One Primary at most and nothing that freezes, for each (host, resource)."""
+    return Step(
+        name="close window",
+        do=(
+            *(SetTwoPrimaries(host, resource, allowed=False) for host, resource in sides),
+            *(SetFencing(host, resource, AT_REST) for host, resource in sides),
+        ),
+        verify=(
+            *(TwoPrimariesIs(host, resource, allowed=False) for host, resource in sides),
+            *(FencingIs(host, resource, AT_REST) for host, resource in sides),
+        ),
+        persist=True,
+    )
+
+
+def disarm(hosts: tuple[str, str]) -> Step:
+    """The hosts forget windows that are closed; what is not, their timers close when it can be closed."""
+    return Step(name="disarm", do=tuple(Disarm(host) for host in hosts), verify=(), persist=True)
 
 
 def _recheck(goal: MoveGoal) -> Step:
@@ -116,8 +149,26 @@ def _recheck(goal: MoveGoal) -> Step:
             *(RoleIs(goal.target, resource, primary=False) for resource in goal.resources),
             *(Replicating(host, resource) for host in hosts for resource in goal.resources),
             *_window_is(hosts, goal.resources, allowed=False),
+            *_fencing_is(hosts, goal.resources, AT_REST),
         ),
         deadline_s=10.0,
+    )
+
+
+def _arm(goal: MoveGoal) -> Step:
+    """From here on a lost link freezes whoever writes, and both hosts know what to do about it."""
+    hosts = (goal.target, goal.source)
+    do: list[Command] = []
+    for host in hosts:
+        do.append(Arm(host, goal.pair, goal.guest, goal.uuid, goal.source, goal.target, goal.resources))
+        do += [SetFencing(host, resource, IN_WINDOW) for resource in goal.resources]
+    return Step(
+        name="arm",
+        do=tuple(do),
+        verify=_fencing_is(hosts, goal.resources, IN_WINDOW),
+        # The hosts take the freeze back themselves, when nothing is frozen and no second Primary is left.
+        undo=tuple(Disarm(host) for host in hosts),
+        undo_verify=_fencing_is(hosts, goal.resources, AT_REST),
     )
 
 
@@ -146,6 +197,10 @@ def _promote_target(goal: MoveGoal) -> Step:
 
 def _set_window(hosts: tuple[str, str], resources: tuple[str, ...], *, allowed: bool) -> tuple[Command, ...]:
     return tuple(SetTwoPrimaries(host, resource, allowed) for host in hosts for resource in resources)
+
+
+def _fencing_is(hosts: tuple[str, str], resources: tuple[str, ...], policy: str) -> tuple[Condition, ...]:
+    return tuple(FencingIs(host, resource, policy) for host in hosts for resource in resources)
 
 
 def _window_is(hosts: tuple[str, str], resources: tuple[str, ...], *, allowed: bool) -> tuple[Condition, ...]:

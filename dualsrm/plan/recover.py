@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualsrm.outcome import Leftover, Outcome, Presence, decide
-from dualsrm.plan.move import plan_settle
-from dualsrm.plan.steps import Demote, DestroyDomain, GuestGone, Plan, RoleIs, SetTwoPrimaries, Step, TwoPrimariesIs
+from dualsrm.plan.move import close_window, disarm, plan_settle
+from dualsrm.plan.steps import Demote, DestroyDomain, GuestGone, Plan, RoleIs, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def plan_idle(hosts: tuple[str, str], idle: Idle) -> Recovery | None:
             refusal="it is Primary on both hosts and below no guest that either knows",
             fix=f"run `drbdadm secondary {idle.resource}` on the side that does not use it, then `dualsrm recover`",
         )
-    return Recovery(idle.resource, (_close(tuple((host, idle.resource) for host in hosts)),))
+    return Recovery(idle.resource, (close_window(tuple((host, idle.resource) for host in hosts)), disarm(hosts)))
 
 
 def _settle_on(runs_on: str, other: str, seen: Seen, *, destroy: Leftover) -> Plan:
@@ -109,14 +109,6 @@ def _close_idle(seen: Seen) -> Plan:
             deadline_s=60.0,
             persist=True,
         ),
-        _close(sides),
-    )
-
-
-def _close(sides: tuple[tuple[str, str], ...]) -> Step:
-    return Step(
-        name="close window",
-        do=tuple(SetTwoPrimaries(host, resource, allowed=False) for host, resource in sides),
-        verify=tuple(TwoPrimariesIs(host, resource, allowed=False) for host, resource in sides),
-        persist=True,
+        close_window(sides),
+        disarm(seen.hosts),
     )

@@ -7,10 +7,50 @@ command or condition carries behaviour, so a plan can be compared, stored and sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from dualsrm.convergence import Convergence
+
 # --- commands -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Leave the window record on one host, with a guard that watches and a timer for when the manager is gone."""
+
+    host: str
+    pair: str
+    guest: str
+    uuid: str
+    source: str
+    target: str
+    resources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"guard {self.guest} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Give the windows back to a host: it forgets those that are closed, and its timer closes the rest."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"end the guard on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetFencing:
+    """Set the runtime option fencing of a resource on one host."""
+
+    host: str
+    resource: str
+    policy: str
+
+    def __str__(self) -> str:
+        return f"set fencing={self.policy} for {self.resource} on {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +95,8 @@ class MigrateLive:
     uuid: str
     source: str
     target: str
+    convergence: Convergence = field(default_factory=Convergence)
+    """What to do when memory is not copied in time."""
 
     @property
     def host(self) -> str:
@@ -76,7 +118,7 @@ class DestroyDomain:
         return f"destroy the leftover of {self.guest} on {self.host}"
 
 
-Command: TypeAlias = SetTwoPrimaries | Promote | Demote | MigrateLive | DestroyDomain
+Command: TypeAlias = Arm | Disarm | SetFencing | SetTwoPrimaries | Promote | Demote | MigrateLive | DestroyDomain
 
 
 # --- conditions -----------------------------------------------------------------------------------
@@ -93,6 +135,18 @@ class TwoPrimariesIs:
     def __str__(self) -> str:
         value = "yes" if self.allowed else "no"
         return f"drbdsetup show on {self.host} says allow-two-primaries={value} for {self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class FencingIs:
+    """The runtime option, as `drbdsetup show` on that host says, has this value."""
+
+    host: str
+    resource: str
+    policy: str
+
+    def __str__(self) -> str:
+        return f"drbdsetup show on {self.host} says fencing={self.policy} for {self.resource}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +173,17 @@ class Replicating:
 
 
 @dataclass(frozen=True, slots=True)
+class SafeToPart:
+    """Seen from that host: replicating, or the hosts have agreed whose data counts and one of them gave way."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} on {self.host} is replicating, or the hosts have agreed whose data counts"
+
+
+@dataclass(frozen=True, slots=True)
 class GuestRuns:
     """The guest is active on this host: running, or paused as it was."""
 
@@ -141,7 +206,7 @@ class GuestGone:
         return f"no QEMU of {self.guest} on {self.host}"
 
 
-Condition: TypeAlias = TwoPrimariesIs | RoleIs | Replicating | GuestRuns | GuestGone
+Condition: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | GuestRuns | GuestGone
 
 
 # --- steps ----------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def _assert_quiet(lab: LabHandle) -> None:
     roles = {}
     for host in HOSTS:
         assert not lab.window_open(host), f"a window is open on {host}"
+        assert not lab.would_freeze(host), f"a lost link would freeze guests on {host}"
         roles[host] = lab.roles(host)
     for resources in RESOURCES.values():
         for resource in resources:

@@ -83,7 +83,11 @@ class LabHandle:
 
     def window_open(self, host: str) -> bool:
         """Whether any resource allows two primaries, by `drbdsetup show`, not by dualsrm's word."""
-        return any("allow-two-primaries" in line for line in self.node(host, "drbdsetup", "show").splitlines())
+        return "allow-two-primaries" in self.node(host, "drbdsetup", "show")
+
+    def would_freeze(self, host: str) -> bool:
+        """Whether a lost link would freeze any resource, by the same word."""
+        return "resource-and-stonith" in self.node(host, "drbdsetup", "show")
 
     def roles(self, host: str) -> dict[str, str]:
         """Role by resource, as the node's kernel says."""

@@ -22,8 +22,9 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(lab: LabHandle) -> None:
     before = lab.touched()
     answer = lab.migrate("db", "--dry-run")
     assert answer.exit == 0
-    assert [step["name"] for step in answer.document["plan"]][:4] == ["recheck", "open window", "promote", "migrate"]
-    assert "promote db-log on beta" in answer.document["plan"][2]["do"]
+    steps = {step["name"]: step["do"] for step in answer.document["plan"]}
+    assert list(steps)[:5] == ["recheck", "arm", "open window", "promote", "migrate"]
+    assert "promote db-log on beta" in steps["promote"]
     assert lab.touched() == before
 
 

@@ -26,7 +26,7 @@ def at_alpha(lab: LabHandle) -> LabHandle:
 def _assert_rolled_back(lab: LabHandle, exit_code: int, document: dict[str, object]) -> None:
     assert exit_code == ROLLED_BACK, document
     assert lab.host_of("web") == "alpha"
-    assert not any(lab.window_open(host) for host in HOSTS)
+    assert not any(lab.window_open(host) or lab.would_freeze(host) for host in HOSTS)
     assert lab.roles("beta")["web"] == "Secondary"
     assert lab.score()["web"]["lost"] == 0
 

@@ -8,11 +8,14 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dualsrm.convergence import AtDeadline, Convergence, Rung, SetDowntime, StartPostCopy
 from tests.simulator.pair import Fault, Kind, Method, Phase, Script
 
 Action = Literal[
     "cut_link", "heal_link", "isolate", "reach_again", "cut_path", "power_off", "power_on", "open_device", "adjust",
     "shut_down_guest", "abort_migration", "disconnect", "outdate", "operator_stops", "another_manager_migrates",
+    "heal_path", "cut_management_between_hosts", "heal_management_between_hosts", "peer_is_off", "promote_by_hand",
+    "start_guest", "restart_libvirtd", "kill_manager",
 ]  # fmt: skip
 TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "cut_link": (frozenset(), frozenset({"resource"})),
@@ -29,6 +32,14 @@ TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "disconnect": (frozenset({"host", "resource"}), frozenset()),
     "outdate": (frozenset({"host", "resource"}), frozenset()),
     "operator_stops": (frozenset(), frozenset()),
+    "heal_path": (frozenset(), frozenset()),
+    "cut_management_between_hosts": (frozenset(), frozenset()),
+    "heal_management_between_hosts": (frozenset(), frozenset()),
+    "peer_is_off": (frozenset({"on", "off"}), frozenset()),
+    "promote_by_hand": (frozenset({"host", "resource"}), frozenset()),
+    "start_guest": (frozenset({"host", "guest"}), frozenset()),
+    "restart_libvirtd": (frozenset({"host"}), frozenset({"seconds"})),
+    "kill_manager": (frozenset(), frozenset()),
     "another_manager_migrates": (frozenset({"guest"}), frozenset()),
 }
 """What each action must be given, and may be given."""
@@ -50,12 +61,32 @@ class MigrationTable(_Table):
     error_although_moved: bool = False
     source_left_paused: bool = False
     never_converges: bool = False
+    converges_at_downtime_s: float | None = None
+    path_loss_s: float = 0.5
 
     def script(self) -> Script:
         """For the simulator."""
         fields = self.model_dump()
         fields["fail_at"] = Phase(self.fail_at) if self.fail_at else None
         return Script(**fields)
+
+
+class ScheduleTable(_Table):
+    """What the configuration says about memory that does not come to an end."""
+
+    deadline_s: float = 120.0
+    at_deadline: Literal["abort", "pause"] = "abort"
+    downtime_s: float | None = None
+    """Allowed after `after_s` of copying."""
+    post_copy: bool = False
+    """Started after `after_s` of copying."""
+    after_s: float = 10.0
+
+    def convergence(self) -> Convergence:
+        """For the engine."""
+        ladder = [] if self.downtime_s is None else [Rung(SetDowntime(self.downtime_s), after_s=self.after_s)]
+        ladder += [Rung(StartPostCopy(), after_s=self.after_s)] if self.post_copy else []
+        return Convergence(tuple(ladder), self.deadline_s, at_deadline=AtDeadline(self.at_deadline))
 
 
 class FaultTable(_Table):
@@ -81,6 +112,8 @@ class WorldTable(_Table):
     host: str | None = None
     resource: str | None = None
     guest: str | None = None
+    on: str | None = None
+    off: str | None = None
     seconds: float | None = None
     command: str | None = None
     at: float | None = None
@@ -103,14 +136,15 @@ class WorldTable(_Table):
 
     def arguments(self) -> dict[str, Any]:
         """What the action is given."""
-        names = ("host", "resource", "guest", "seconds", "command")
+        names = ("host", "resource", "guest", "on", "off", "seconds", "command")
         return {name: getattr(self, name) for name in names}
 
 
 class RunTable(_Table):
     """One command, and what it must come to."""
 
-    command: Literal["migrate", "recover", "check"]
+    command: Literal["migrate", "recover", "check", "wait"]
+    """`wait` is none: a person looks again after a while, and what was said before still has to be true."""
     guest: str = ""
     to: str | None = None
     take_over: bool = False
@@ -123,10 +157,10 @@ class RunTable(_Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if bool(self.guest) == (self.command == "recover"):
-            raise ValueError("migrate and check take a guest, recover takes none")
-        if (self.exit_code is None) != (self.state == "killed"):
-            raise ValueError("every end has an exit code, only a killed manager has none")
+        if bool(self.guest) == (self.command in ("recover", "wait")):
+            raise ValueError("migrate and check take a guest, recover and wait take none")
+        if (self.exit_code is None) != (self.state in ("killed", "waited")):
+            raise ValueError("every end has an exit code, only a killed manager and a wait have none")
         return self
 
 
@@ -134,11 +168,16 @@ class Scenario(_Table):
     """The whole file."""
 
     promises: list[Literal["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"]] = Field(min_length=1)
-    breaks: list[Literal["P2"]] = []
-    """A known hole: promises this release does not keep here. Empty everywhere but where an issue is open."""
+    quiet: bool = True
+    """Whether the pair is as at rest at the end: connected, in sync, every window closed, nothing left behind."""
     dialect: Literal["8.4", "9"] = "9"
     guests: list[Literal["web", "db"]] = ["web"]
     resync_s: float = 2.0
+    notice_s: tuple[float, float] = (2.6, 4.0)
+    """When alpha and beta notice a dead link; measured on two nodes."""
+    fence: dict[Literal["alpha", "beta"], Literal["works", "refuses", "lies"]] = {}
+    """The power switch a host has for the other one."""
+    schedule: ScheduleTable | None = None
     migration: MigrationTable = MigrationTable()
     fault: list[FaultTable] = []
     world: list[WorldTable] = []

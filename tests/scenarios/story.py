@@ -21,10 +21,12 @@ from dualsrm.errors import DualsrmError, ExitCode
 from dualsrm.model import DiskState, Finding
 from tests.scenarios.script import RunTable, Scenario, WorldTable
 from tests.simulator.driving import Manager, reported
-from tests.simulator.pair import CLEAN, DB, WEB, Fault, ManagerCrash, Reported, SimPair, broken_promises
+from tests.simulator.pair import CLEAN, DB, WEB, Fault, ManagerCrash, Reported, SimPair, broken_promises, unquiet
 
 GUESTS = {"web": WEB, "db": DB}
 KILLED = "killed"
+LAST_TICK_S = 20.0
+"""A closed window's timer ends at its next tick."""
 _OPERATION = re.compile(r"\b(\S+-(?:migrate|recover))-[0-9a-f]{6}\b")
 _MANAGER = re.compile(r"(of the manager on|taken by) \S+")
 
@@ -59,10 +61,15 @@ class Story:
         self.pair = SimPair(scenario.dialect, [GUESTS[name] for name in scenario.guests])
         self.pair.script = scenario.migration.script()
         self.pair.drbd.resync_s = scenario.resync_s
+        self.pair.drbd.notice_s = dict(zip(self.pair.pair.hosts, scenario.notice_s, strict=True))
+        for host, device in scenario.fence.items():
+            self.pair.machines[host].fence = device
         self.pair.faults += [table.fault() for table in scenario.fault]
         self.managers = {
             name: Narrated(self.pair, directory / name, tell=self._progress) for name in ("first", "second")
         }
+        if scenario.schedule is not None:
+            self.managers["first"].convergence = scenario.schedule.convergence()
         self._said: list[tuple[int, str]] = []
         self._last_copying = -LOG_EVERY_S
         self.ends: list[End] = []
@@ -75,20 +82,26 @@ class Story:
         """Run it all; the log."""
         for run in self.scenario.run:
             self._run(run)
+        self.pair.clock.advance(LAST_TICK_S)
         self._say("")
         for line in self._how_it_stands():
             self._say(line)
         return "\n".join(self._log()) + "\n"
 
     def broken(self) -> list[str]:
-        """Promises broken, held against what the last command said."""
-        return broken_promises(self.pair, self.ends[-1].reported)
+        """Promises broken, held against what the last command said; at rest what is not quiet counts too."""
+        found = broken_promises(self.pair, self.ends[-1].reported)
+        return found + (unquiet(self.pair) if self.scenario.quiet else [])
 
     # --- commands ---------------------------------------------------------------------------------
 
     def _run(self, run: RunTable) -> None:
         self.pair.clock.advance(run.wait_s)
         self._say("")
+        if run.command == "wait":
+            self._say(f"= {run.wait_s:g} s later")
+            self.ends.append(End("waited", None, self.ends[-1].reported))
+            return
         self._say(f"$ {_command_line(run)}" + (" (second manager)" if run.manager == "second" else ""))
         if self.pair.dead:
             self.pair.restart_manager()
@@ -111,7 +124,7 @@ class Story:
                     return self._migrate(manager, run.guest, run.to)
                 case "check":
                     return _findings_end(manager.prepare(run.guest, run.to).findings)
-                case "recover":
+                case "recover" | "wait":
                     return self._recover(manager.recover(take_over=run.take_over))
         except ManagerCrash:
             return End(KILLED, None)
@@ -126,7 +139,7 @@ class Story:
         prepared = manager.prepare(guest, to)
         if not prepared.plan:
             return _findings_end(prepared.findings)
-        report = run_move(manager.environment, self.pair.pair, prepared, manager.state)
+        report = manager.ending(lambda: run_move(manager.environment, self.pair.pair, prepared, manager.state))
         return _move_end(report, prepared.goal.resources)
 
     def _recover(self, report: RecoveryReport) -> End:
@@ -190,7 +203,7 @@ class Story:
         self._say(f"{self.pair.clock.monotonic():8.2f} {describe(event)}")
 
     def _say(self, words: str) -> None:
-        self._said.append((len(self.pair.timeline), _MANAGER.sub(r"\1 HOST", _OPERATION.sub(r"\1-N", words))))
+        self._said.append((len(self.pair.timeline), _MANAGER.sub(r"\1 HOST", _numberless(words))))
 
     def _log(self) -> list[str]:
         lines: list[str] = []
@@ -201,7 +214,7 @@ class Story:
                 lines.append(words)
                 position, words = next(said)
             if entry is not None and getattr(entry, "mutating", True):
-                lines.append(_indented(str(entry)))
+                lines.append(_indented(_numberless(str(entry))))
         return _folded(lines[1:] if lines and not lines[0] else lines)
 
     def _how_it_stands(self) -> list[str]:
@@ -213,10 +226,18 @@ class Story:
             for host in self.pair.pair.hosts:
                 node = self.pair.drbd.nodes[host, resource]
                 window = ", two primaries allowed" if node.two_primaries else ""
-                sides.append(f"{host} {node.role} {node.connection}{window}" if node.up else f"{host} down")
+                frozen = ", frozen" if node.suspended else ""
+                disk = "" if node.disk is DiskState.UP_TO_DATE else f", {node.disk}"
+                words = f"{host} {node.role} {node.connection}{disk}{frozen}{window}"
+                sides.append(words if node.up else f"{host} down")
             lines.append(f"resource {resource}: {'; '.join(sides)}")
         broken = self.broken()
         return [*lines, "promises: " + ("kept" if not broken else "BROKEN"), *broken]
+
+
+def _numberless(words: str) -> str:
+    """Operations have a random part."""
+    return _OPERATION.sub(r"\1-N", words)
 
 
 def _indented(line: str) -> str:

@@ -28,7 +28,7 @@ def test_scenario(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) 
         log
     )
     broken = story.broken()
-    assert sorted({line.split(":")[0] for line in broken}) == sorted(scenario.breaks), log
+    assert not broken, log
     unused = [str(fault) for fault in story.pair.faults]
     assert not unused, f"these faults never struck: {unused}\n{log}"
     expected = folder / "expected.log"
@@ -56,10 +56,6 @@ def test_the_same_story_reads_the_same_twice(tmp_path: Path) -> None:
     for folder in FOLDERS:
         first, second = (Story(read(folder), tmp_path / folder.name / n).tell() for n in ("1", "2"))
         assert first == second
-
-
-def test_only_a_known_hole_breaks_a_promise() -> None:
-    assert [folder.name for folder in FOLDERS if read(folder).breaks] == ["known-hole-link-cut-during-copy"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from dualsrm.convergence import Convergence
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.move import Prepared, prepare_move, run_move
 from dualsrm.engine.progress import Event
@@ -41,6 +42,7 @@ class Manager:
     state: Path
     events: list[Event] = field(default_factory=list)
     stop: bool = False
+    convergence: Convergence = field(default_factory=lambda: Convergence(deadline_s=COPY_DEADLINE_S))
 
     @property
     def environment(self) -> Environment:
@@ -56,16 +58,28 @@ class Manager:
     def prepare(self, guest: str, to: str | None = None) -> Prepared:
         """Look, check, plan."""
         return prepare_move(
-            self.environment, self.pair.pair, guest, to, state_directory=self.state, deadline_s=COPY_DEADLINE_S
+            self.environment,
+            self.pair.pair,
+            guest,
+            to,
+            state_directory=self.state,
+            convergence=self.convergence,
         )
 
     def migrate(self, guest: str, to: str | None = None) -> MoveReport:
-        """A whole live move."""
-        return run_move(self.environment, self.pair.pair, self.prepare(guest, to), self.state)
+        """A whole live move, and the end of the process that did it."""
+        return self.ending(lambda: run_move(self.environment, self.pair.pair, self.prepare(guest, to), self.state))
 
     def recover(self, *, take_over: bool = False) -> RecoveryReport:
         """A whole recovery."""
-        return recover(self.environment, self.pair.pair, self.state, take_over=take_over)
+        return self.ending(lambda: recover(self.environment, self.pair.pair, self.state, take_over=take_over))
+
+    def ending(self, work: Callable[[], T]) -> T:
+        """Whatever comes of the work, the process ends after it, and its guards hear no more of it."""
+        try:
+            return work()
+        finally:
+            self.pair.manager_ends()
 
 
 def reported(report: MoveReport, resources: tuple[str, ...]) -> Reported:

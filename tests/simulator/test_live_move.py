@@ -57,12 +57,18 @@ def test_a_multi_disk_guest_moves_with_all_its_resources(manager: Manager) -> No
 
 FAULTY_CALLS: tuple[tuple[Method, str | None], ...] = (
     ("lock", None),
+    ("arm", "alpha"),
+    ("arm", "beta"),
+    ("set_fencing", "alpha"),
+    ("set_fencing", "beta"),
     ("set_two_primaries", "alpha"),
     ("set_two_primaries", "beta"),
     ("promote", "beta"),
     ("start_migration", "alpha"),
     ("job_poll", "alpha"),
     ("demote", "alpha"),
+    ("disarm", "alpha"),
+    ("disarm", "beta"),
     ("unlock", None),
 )
 READ_CALLS: tuple[tuple[Method, str | None], ...] = (
@@ -179,6 +185,15 @@ def test_the_guest_shuts_itself_down_midway(manager: Manager) -> None:
     report = manager.migrate("web")
     assert report.state is MoveState.STOPPED
     assert not any(call.method == "start_migration" for call in manager.pair.calls[-3:])
+
+
+@pytest.mark.parametrize("host", ["alpha", "beta"])
+def test_an_adjust_right_after_arming_is_seen(tmp_path: Path, host: str) -> None:
+    """Without its freeze a copy must not go on."""
+    pair = SimPair("8.4")
+    pair.at(2.4, lambda: pair.adjust(host, "web"))
+    report = Manager(pair, tmp_path).migrate("web")
+    assert report.state is MoveState.ROLLED_BACK
 
 
 # --- what holds a device open ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from dualsrm.errors import CommandFailed, DeviceHeldOpen
 from dualsrm.model import ConnectionState, DiskState, ReplicationState, Role
-from tests.simulator.pair import ALPHA, BETA, SimPair, rules
+from tests.simulator.pair import ALPHA, BETA, WEB, SimPair, rules
 from tests.simulator.pair.drbd import KernelRefused
 from tests.simulator.pair.rules import Dialect, Handshake, OpenEffect, Refusal
 
@@ -155,7 +155,7 @@ def test_a_disconnected_secondary_calls_itself_up_to_date_and_is_promoted(dialec
     state = {Dialect.EIGHT: "28-netcut-primary-wfconnection", Dialect.NINE: "28-netcut-primary-connecting"}[dialect]
     node = {Dialect.EIGHT: "node2", Dialect.NINE: "nine2"}[dialect]
     assert queries(dialect, state, node)["dstate"] == "UpToDate/DUnknown"
-    pair = SimPair(dialect.value)
+    pair = SimPair(dialect.value, fencing="dont-care")
     pair.cut_link("web")
     pair.ports[BETA].promote("web")
     assert pair.drbd.nodes[BETA, "web"].role is Role.PRIMARY
@@ -163,11 +163,21 @@ def test_a_disconnected_secondary_calls_itself_up_to_date_and_is_promoted(dialec
 
 @both_dialects
 def test_with_fencing_it_is_not_promoted(dialect: Dialect) -> None:
+    """Recorded with a handler that fails; here the hosts cannot ask each other."""
     pair = SimPair(dialect.value)
-    pair.drbd.nodes[BETA, "web"].fencing = "resource-only"
+    pair.cut_management_between_hosts()
     pair.cut_link("web")
     with pytest.raises(CommandFailed, match=r"\(-7\)"):
         pair.ports[BETA].promote("web")
+
+
+@both_dialects
+def test_with_fencing_a_peer_that_lives_outdates_it(dialect: Dialect) -> None:
+    pair = SimPair(dialect.value)
+    pair.cut_link("web")
+    with pytest.raises(CommandFailed, match=r"\(-2\)"):
+        pair.ports[BETA].promote("web")
+    assert pair.drbd.nodes[BETA, "web"].disk is DiskState.OUTDATED
 
 
 @both_dialects
@@ -423,25 +433,180 @@ def test_8_4_forgets_net_options_when_stand_alone() -> None:
         pair.ports[ALPHA].set_two_primaries("web", allowed=False)
 
 
-# --- suspended I/O --------------------------------------------------------------------------------
+# --- suspended I/O and fence-peer -----------------------------------------------------------------
+
+
+def cut_without_verdict(dialect: Dialect, fencing: str) -> SimPair:
+    """A Primary whose handler finds nobody to ask."""
+    pair = SimPair(dialect.value, [WEB], fencing=fencing)
+    pair.cut_management_between_hosts()
+    pair.cut_link("web")
+    return pair
+
+
+def acknowledged(pair: SimPair) -> int:
+    return len(pair.libvirt.guests["web"].acknowledged["web"])
 
 
 @both_dialects
 def test_resource_and_stonith_freezes_a_primary_that_lost_its_peer(dialect: Dialect) -> None:
-    text = (RECORDED / "drbd9" / "34-netcut-fencing-suspended.nine1.status-txt").read_text()
-    assert "suspended:fencing" in text
-    pair = SimPair(dialect.value)
+    recorded_text = {
+        Dialect.EIGHT: "57b-fence-handler-failed-suspended.node1.status-txt",
+        Dialect.NINE: "34-netcut-fencing-suspended.nine1.status-txt",
+    }[dialect]
+    assert "suspended:fencing" in (RECORDED / FOLDER[dialect] / recorded_text).read_text()
+    pair = cut_without_verdict(dialect, "resource-and-stonith")
     node = pair.drbd.nodes[ALPHA, "web"]
-    node.fencing = "resource-and-stonith"
-    pair.cut_link("web")
     assert node.suspended == {"fencing"}
     assert node.bitmap_uuid == 0
-    before = len(pair.libvirt.guests["web"].acknowledged["web"])
     pair.clock.sleep(5)
-    assert len(pair.libvirt.guests["web"].acknowledged["web"]) == before
-    pair.drbd.answer_fence_peer(ALPHA, "web", 4)
+    assert acknowledged(pair) == 0
+    pair.drbd.answer_fence_peer(node, 4, node.connects)
+    assert node.bitmap_uuid == 1
     pair.clock.sleep(1)
-    assert len(pair.libvirt.guests["web"].acknowledged["web"]) == before + 10
+    assert acknowledged(pair) == 10
+
+
+def test_a_frozen_8_4_kept_its_generation() -> None:
+    """Recorded while the handler of a frozen Primary had failed: no bitmap UUID yet."""
+    _, bitmap = generations(Dialect.EIGHT, "57b-fence-handler-failed-suspended", "node1")
+    assert bitmap == 0
+
+
+@both_dialects
+def test_resource_only_freezes_nobody(dialect: Dialect) -> None:
+    pair = cut_without_verdict(dialect, "resource-only")
+    assert not pair.drbd.nodes[ALPHA, "web"].suspended
+    assert pair.drbd.nodes[ALPHA, "web"].bitmap_uuid == (1 if dialect is Dialect.EIGHT else 0)
+    pair.clock.sleep(1)
+    assert acknowledged(pair) == 10
+
+
+@both_dialects
+def test_a_healed_link_thaws_by_resending(dialect: Dialect) -> None:
+    """Recorded: `57d-healed`, both UpToDate and nothing suspended, no resync."""
+    text = (RECORDED / "drbd84" / "57d-healed.node1.status-txt").read_text()
+    assert "suspended:no" in text
+    assert "peer-disk:UpToDate" in text
+    pair = cut_without_verdict(dialect, "resource-and-stonith")
+    pair.clock.sleep(5)
+    pair.heal_link("web")
+    pair.clock.sleep(1)
+    source, target = (pair.drbd.nodes[host, "web"] for host in pair.pair.hosts)
+    assert not source.suspended
+    assert source.data == target.data
+    assert source.current_uuid == target.current_uuid
+    assert acknowledged(pair) == 10
+
+
+@pytest.mark.parametrize(
+    ("code", "peer", "own", "thawed"),
+    [
+        (3, DiskState.INCONSISTENT, DiskState.UP_TO_DATE, True),
+        (4, DiskState.OUTDATED, DiskState.UP_TO_DATE, True),
+        (5, DiskState.OUTDATED, DiskState.UP_TO_DATE, True),
+        (6, DiskState.UNKNOWN, DiskState.UP_TO_DATE, False),
+        (7, DiskState.OUTDATED, DiskState.UP_TO_DATE, True),
+        (1, DiskState.UNKNOWN, DiskState.UP_TO_DATE, False),
+        (127, DiskState.UNKNOWN, DiskState.UP_TO_DATE, False),
+    ],
+)
+@both_dialects
+def test_verdicts_of_a_primarys_handler(
+    dialect: Dialect, code: int, peer: DiskState, own: DiskState, thawed: bool
+) -> None:
+    """drbd_nl.c, conn_try_outdate_peer."""
+    pair = cut_without_verdict(dialect, "resource-and-stonith")
+    node = pair.drbd.nodes[ALPHA, "web"]
+    pair.drbd.answer_fence_peer(node, code, node.connects)
+    assert (node.peer_known, node.disk, not node.suspended) == (peer, own, thawed)
+
+
+@both_dialects
+def test_answer_6_outdates_a_side_that_was_demoted_and_rotates_nothing(dialect: Dialect) -> None:
+    """Design, section 3: demoted while its handler waited, then 6."""
+    pair = both_primary(dialect)
+    pair.cut_management_between_hosts()
+    node = pair.drbd.nodes[BETA, "web"]
+    node.fencing = "resource-and-stonith"
+    pair.cut_link("web")
+    pair.ports[BETA].demote("web")
+    if dialect is Dialect.NINE:
+        pair.clock.sleep(1)
+        with pytest.raises(KernelRefused, match="handler"):
+            pair.drbd.outdate(BETA, "web")
+    pair.drbd.answer_fence_peer(node, 6, node.connects)
+    assert (node.role, node.disk, node.bitmap_uuid) == (Role.SECONDARY, DiskState.OUTDATED, 0)
+
+
+@both_dialects
+def test_a_verdict_of_an_older_connection_is_ignored(dialect: Dialect) -> None:
+    pair = cut_without_verdict(dialect, "resource-and-stonith")
+    node = pair.drbd.nodes[ALPHA, "web"]
+    before = node.connects
+    pair.heal_link("web")
+    pair.cut_link("web")
+    pair.drbd.answer_fence_peer(node, 4, before)
+    assert node.suspended == {"fencing"}
+
+
+@both_dialects
+def test_until_the_loss_is_noticed_a_write_is_neither_done_nor_lost(dialect: Dialect) -> None:
+    pair = SimPair(dialect.value, [WEB])
+    pair.drbd.notice_s = {ALPHA: 6.0, BETA: 9.0}
+    pair.cut_link("web")
+    node = pair.drbd.nodes[ALPHA, "web"]
+    pair.clock.sleep(5)
+    assert node.connected
+    assert (acknowledged(pair), len(node.pending)) == (0, 1)
+    pair.clock.sleep(2)
+    assert not node.connected
+    assert acknowledged(pair) > 0
+    assert pair.drbd.nodes[BETA, "web"].connected
+
+
+@both_dialects
+def test_a_link_back_before_it_was_missed_delivers_what_waited(dialect: Dialect) -> None:
+    pair = SimPair(dialect.value, [WEB])
+    pair.drbd.notice_s = {ALPHA: 6.0, BETA: 9.0}
+    pair.cut_link("web")
+    pair.clock.sleep(5)
+    pair.heal_link("web")
+    assert acknowledged(pair) == 1
+    assert pair.drbd.nodes[BETA, "web"].data == pair.drbd.nodes[ALPHA, "web"].data
+    assert pair.drbd.nodes[ALPHA, "web"].connects == 0
+
+
+@both_dialects
+def test_after_a_crash_with_equal_generations_the_side_that_runs_wins(dialect: Dialect) -> None:
+    """drbd_receiver.c uuid_compare, rules 40 and 41."""
+    primary, secondary, crashed = (Role.PRIMARY, False), (Role.SECONDARY, False), (Role.SECONDARY, True)
+    assert rules.after_a_crash(primary, crashed) is Handshake.FIRST_IS_SOURCE
+    assert rules.after_a_crash(secondary, crashed) is Handshake.SECOND_IS_SOURCE
+    assert rules.after_a_crash(secondary, secondary) is Handshake.NO_SYNC
+    pair = SimPair(dialect.value, [WEB])
+    pair.clock.sleep(1)
+    pair.power_off(ALPHA)
+    pair.power_on(ALPHA)
+    pair.clock.sleep(5)
+    assert {pair.drbd.nodes[host, "web"].disk for host in pair.pair.hosts} == {DiskState.UP_TO_DATE}
+    assert pair.drbd.nodes[BETA, "web"].data >= pair.libvirt.guests["web"].acknowledged["web"]
+
+
+@both_dialects
+def test_a_booted_disk_is_consistent_until_the_peer_is_asked(dialect: Dialect) -> None:
+    """drbd_nl.c drbd_adm_attach: with a fencing policy; promoted only once the peer is known to be stale or off."""
+    pair = SimPair(dialect.value, [WEB])
+    pair.power_off(ALPHA)
+    pair.cut_link("web")
+    pair.cut_management_between_hosts()
+    pair.power_on(ALPHA)
+    assert pair.drbd.nodes[ALPHA, "web"].disk is DiskState.CONSISTENT
+    with pytest.raises(CommandFailed, match=r"\(-2\)"):
+        pair.ports[ALPHA].promote("web")
+    pair.peer_is_off(ALPHA, BETA)
+    pair.ports[ALPHA].promote("web")
+    assert pair.drbd.nodes[ALPHA, "web"].disk is DiskState.UP_TO_DATE
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from uml import demo as demo_module
 from uml import image, scores
 from uml import lab as lab_module
 from uml.errors import LabError
-from uml.facts import NETWORKS, NODES, REPOSITORY
+from uml.facts import MANAGER, NETWORKS, NODES, REPOSITORY
 from uml.lab import Lab
 from uml.layout import Layout
 from uml.outside import printable
@@ -63,11 +63,12 @@ def lab(context: click.Context, name: str | None) -> None:
 
 @lab.command()
 @click.option("--nodes", type=click.IntRange(2, 2), default=2, show_default=True, help="A pair has two.")
+@click.option("--fencing/--no-fencing", default=True, show_default=True, help="A power switch (BMC) for each node.")
 @click.pass_obj
-def up(the: Lab, nodes: int) -> None:
+def up(the: Lab, nodes: int, *, fencing: bool) -> None:
     """Boot the nodes, connect replication, start the guests."""
     assert nodes == len(the.nodes)  # noqa: S101 - click has checked it
-    the.up()
+    the.up(fencing=fencing)
 
 
 @lab.command()
@@ -90,11 +91,12 @@ def status(the: Lab, *, as_json: bool) -> None:
 
 
 def _status_table(seen: dict[str, Any]) -> Table:
-    table = Table("node", "power", "ssh", "cut from", "guests", title=f"lab {seen['name']}")
+    table = Table("node", "power", "bmc", "ssh", "cut from", "guests", title=f"lab {seen['name']}")
     for node, facts in seen["nodes"].items():
         cuts = ", ".join(network for network, where in seen["cuts"] if where == node)
         running = ", ".join(guest for guest, host in seen["guests"].items() if host == node)
-        table.add_row(node, facts["power"], "answers" if facts["ssh"] else "no answer", cuts or "-", running or "-")
+        login = "answers" if facts["ssh"] else "no answer"
+        table.add_row(node, facts["power"], facts["bmc"] or "-", login, cuts or "-", running or "-")
     return table
 
 
@@ -126,11 +128,11 @@ def dualsrm(the: Lab, arguments: tuple[str, ...]) -> None:
 
 
 @lab.command()
-@click.argument("network", type=click.Choice(NETWORKS))
+@click.argument("network", type=click.Choice([*NETWORKS, MANAGER]))
 @_node
 @click.pass_obj
 def cut(the: Lab, network: str, node: str) -> None:
-    """Take NODE off NETWORK, as pulling the cable would."""
+    """Take NODE off NETWORK, as pulling the cable would; `manager`: only manager and NODE lose each other."""
     the.cut(network, node)
 
 
@@ -148,6 +150,15 @@ def heal(the: Lab) -> None:
 def power(the: Lab, state: str, node: str) -> None:
     """Kill NODE without warning, or boot it with the disks it had."""
     the.power(node, on=state == "on")
+
+
+@lab.command()
+@click.argument("act", type=click.Choice(["break", "mend"]))
+@_node
+@click.pass_obj
+def bmc(the: Lab, act: str, node: str) -> None:
+    """Make NODE's power switch unreachable, or reachable again."""
+    (the.break_bmc if act == "break" else the.mend_bmc)(node)
 
 
 @lab.command()

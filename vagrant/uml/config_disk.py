@@ -14,10 +14,16 @@ from uml.facts import REPOSITORY, Facts
 #: tar reads 10 KiB records and UML's disk has 512-byte sectors; a round size keeps both content.
 _ROUND_TO = 64 * 1024
 _WRAPPER = f'#!/bin/sh\nexec {REPOSITORY}/.venv/bin/dualsrm --config /etc/dualsrm/dualsrm.toml "$@"\n'
+#: The host's own Python and nothing but the sources: what runs while I/O is frozen needs no virtual environment.
+_HOST_WRAPPER = f"""#!/bin/sh
+PYTHONPATH={REPOSITORY} PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -S -m dualsrm.hostside "$@"
+"""
 
 
-def files(node: str, nodes: Sequence[str], keys: Keys, facts: Facts) -> dict[str, tuple[str, int]]:
-    """Path to (text, mode) of everything that differs between labs or nodes."""
+def files(
+    node: str, nodes: Sequence[str], keys: Keys, facts: Facts, *, bmc_password: str | None = None
+) -> dict[str, tuple[str, int]]:
+    """Path to (text, mode) of everything that differs between labs or nodes; without password no fence device."""
     known = access.known_hosts(keys, facts, nodes)
     on_node = settings.render(
         facts,
@@ -26,6 +32,8 @@ def files(node: str, nodes: Sequence[str], keys: Keys, facts: Facts) -> dict[str
         known_hosts=Path("/root/.ssh/known_hosts"),
         state=Path("/var/lib/dualsrm"),
     )
+    peer = next(name for name in nodes if name != node)
+    fencing = {str(settings.password_file(peer)).lstrip("/"): (bmc_password + "\n", 0o600)} if bmc_password else {}
     return {
         "etc/ssh/ssh_host_ed25519_key": (keys.host(node).read_text(), 0o600),
         "etc/ssh/ssh_host_ed25519_key.pub": (access.public(keys.host(node)) + "\n", 0o644),
@@ -35,8 +43,11 @@ def files(node: str, nodes: Sequence[str], keys: Keys, facts: Facts) -> dict[str
         "root/.ssh/known_hosts": (known, 0o600),
         "etc/hostname": (node + "\n", 0o644),
         "etc/dualsrm/dualsrm.toml": (on_node, 0o600),
+        "etc/dualsrm/host.toml": (settings.render_host(facts, peer, fenced=bool(fencing)), 0o600),
+        **fencing,
         "etc/dualsrm-lab/repository": (f"{REPOSITORY}\n", 0o644),
         "usr/local/bin/dualsrm": (_WRAPPER, 0o755),
+        "usr/sbin/dualsrm-host": (_HOST_WRAPPER, 0o755),
     }
 
 

@@ -12,6 +12,8 @@ PROVISION = VAGRANT / "provision"
 #: In the order of a node's interfaces: vec0, vec1, vec2.
 NETWORKS = ("management", "replication", "memory")
 NODES = ("alpha", "beta")
+#: Not a network: the manager and one node lose each other on management, and nobody else loses anybody.
+MANAGER = "manager"
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,11 @@ RESOURCES = tuple(resource for guest in GUESTS for resource in guest.resources)
 
 @dataclass(frozen=True)
 class Facts:
-    """The addresses of the pair: manager's own, and by node and network."""
+    """The addresses of the pair: manager's own, by node and network, and of each node's power switch."""
 
     manager: str
     addresses: dict[str, dict[str, str]]
+    bmcs: dict[str, str]
 
 
 def read_facts(path: Path = PROVISION / "facts.env") -> Facts:
@@ -46,4 +49,5 @@ def read_facts(path: Path = PROVISION / "facts.env") -> Facts:
     return Facts(
         manager=values["MANAGER"],
         addresses={node: {network: values[f"{node}_{network}".upper()] for network in NETWORKS} for node in NODES},
+        bmcs={node: values[f"{node}_bmc".upper()] for node in NODES},
     )

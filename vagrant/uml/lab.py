@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from uml import access as access_module
-from uml import config_disk, guests, image, outside, processes, settings
+from uml import bmc, config_disk, guests, image, outside, processes, settings
 from uml.access import Access, Keys
 from uml.errors import LabError
 from uml.facts import NETWORKS, NODES, REPOSITORY, VAGRANT, Facts, read_facts
@@ -48,7 +49,7 @@ class Lab:
     @cached_property
     def networks(self) -> Networks:
         """Its namespace."""
-        return Networks(self.layout.namespace)
+        return Networks(self.layout.namespace, self.facts)
 
     @cached_property
     def access(self) -> Access:
@@ -60,23 +61,31 @@ class Lab:
         """Its key files."""
         return Keys(self.layout.directory)
 
-    # -- state: which process is which node's kernel
+    # -- state: which process is which node's kernel, and which its power switch
 
     @property
     def _state_file(self) -> Path:
         return self.layout.directory / "state.json"
 
-    def kernels(self) -> dict[str, Process]:
-        """The recorded kernel of each node, running or not."""
+    def _recorded(self, kind: str) -> dict[str, Process]:
         try:
             recorded = json.loads(self._state_file.read_text())
         except FileNotFoundError:
             return {}
-        return {node: Process(**value) for node, value in recorded["kernels"].items()}
+        return {node: Process(**value) for node, value in recorded.get(kind, {}).items()}
 
-    def _record(self, node: str, kernel: Process) -> None:
-        kernels = {**self.kernels(), node: kernel}
-        text = json.dumps({"kernels": {name: asdict(process) for name, process in kernels.items()}})
+    def kernels(self) -> dict[str, Process]:
+        """The recorded kernel of each node, running or not."""
+        return self._recorded("kernels")
+
+    def bmcs(self) -> dict[str, Process]:
+        """The recorded power switch of each node, running or not; empty in a lab without fence devices."""
+        return self._recorded("bmcs")
+
+    def _record(self, kind: str, node: str, process: Process) -> None:
+        recorded = {"kernels": self.kernels(), "bmcs": self.bmcs()}
+        recorded[kind][node] = process
+        text = json.dumps({k: {name: asdict(process) for name, process in v.items()} for k, v in recorded.items()})
         fresh = self._state_file.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(self._state_file)
@@ -92,11 +101,14 @@ class Lab:
     def require_up(self) -> None:
         """Refuse when there is no lab to work on."""
         if not (self.networks.exists() and self.is_up()):
-            raise LabError(
-                f"lab {self.layout.name} is not up",
-                "there is no node to talk to",
-                f"vagrant/lab --name {self.layout.name} up",
-            )
+            raise self._not_up()
+
+    def _not_up(self) -> LabError:
+        return LabError(
+            f"lab {self.layout.name} is not up",
+            "there is no node to talk to",
+            f"vagrant/lab --name {self.layout.name} up",
+        )
 
     def require_console(self, node: str) -> None:
         """Refuse when there is no console to follow; that of a node without power can still be read."""
@@ -129,8 +141,10 @@ class Lab:
 
     # -- up and down
 
-    def up(self) -> bool:
+    def up(self, *, fencing: bool = True) -> bool:
         """Build what is missing, boot both nodes, wait for replication, start guests. All or nothing.
+
+        With fencing each node has a power switch its peer can use.
 
         Whether this call did it: false when the lab was up already, and so is somebody else's to take down.
         """
@@ -140,7 +154,7 @@ class Lab:
                 return False
             self._remove()
             try:
-                self._up()
+                self._up(fencing=fencing)
             except BaseException:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half of it
                 self.say(f"not up; removing what was started (consoles stay: {LABS}/{self.layout.name}.*.console)")
@@ -148,24 +162,28 @@ class Lab:
                 raise
             return True
 
-    def _up(self) -> None:
-        self.networks.create(self.nodes, self.facts.manager)  # first: what a machine may lack shows in a second
+    def _up(self, *, fencing: bool) -> None:
+        self.networks.create(self.nodes)  # first: what a machine may lack shows in a second
         built = image.ensure(self.say)
-        self._prepare(built)
+        self._prepare(built, bmc_password=secrets.token_hex(8) if fencing else None)
         self._start_recorder()
+        if fencing:
+            self._start_bmcs()
         for node in self.nodes:
             self._boot(node, built)
         self.say("booting")
         self._each(self._wait_for_login)
         for node in self.nodes:
             self.access.keep_connected(node)
+            if fencing:
+                self._require_bmc(node)
         self.say("nodes answer")
         self._each(self._wait_for_replication)
         self.say("replication is connected and up to date")
         self._each(lambda node: guests.start_home_guests(self.access, node))
         self.say("guests started")
 
-    def _prepare(self, built: Image) -> None:
+    def _prepare(self, built: Image, *, bmc_password: str | None) -> None:
         directory = self.layout.directory
         directory.mkdir(parents=True, mode=0o700)
         (directory / "image").write_text(f"{built.directory}\n")  # first, so that nobody's build prunes it
@@ -181,8 +199,11 @@ class Lab:
         )
         for node in self.nodes:
             image.copy_sparse(built.data, directory / f"{node}.data")
-            content = config_disk.files(node, self.nodes, self.keys, self.facts)
+            content = config_disk.files(node, self.nodes, self.keys, self.facts, bmc_password=bmc_password)
             config_disk.write(directory / f"{node}.config", content)
+            if bmc_password:
+                text = bmc.configuration(self.layout.name, node, self.facts.bmcs[node], bmc_password)
+                bmc.write(self.layout.bmc(node), text)
 
     def _boot(self, node: str, built: Image) -> None:
         directory = self.layout.directory
@@ -197,7 +218,12 @@ class Lab:
             sockets=directory / "sockets",
             taps=tuple(tap(node, network) for network in NETWORKS),
         )
-        self._record(node, machine.start(self.networks.enter()))
+        self._record("kernels", node, machine.start(self.networks.enter()))
+
+    def _start_bmcs(self) -> None:
+        for node in self.nodes:
+            self.networks.mend_bmc(node)  # first: it binds its address
+            self._record("bmcs", node, bmc.start(node, self.layout.bmc(node), self.networks))
 
     def _wait_for_login(self, node: str) -> None:
         def answers() -> bool:
@@ -258,8 +284,9 @@ class Lab:
             self._remove()
 
     def _remove(self, *, keep_logs: bool = False) -> None:
-        for kernel in self.kernels().values():
-            processes.kill(processes.session_of(kernel))
+        # The power switches first, so that none boots a node meanwhile.
+        for process in (*self.bmcs().values(), *self.kernels().values()):
+            processes.kill(processes.session_of(process))
         processes.kill(processes.in_namespace(self.networks.path))
         self.networks.remove()
         directory = self.layout.directory
@@ -272,19 +299,58 @@ class Lab:
 
     def power(self, node: str, *, on: bool) -> None:
         """Cut the node's power without warning, or boot it from the disks it had."""
+        if not on:
+            self.switch_off(node)
+        elif self.switch_on(node):
+            self._wait_for_login(node)
+            # Returns when every unit is done: DRBD's resources are up, libvirtd answers.
+            self.access.run(node, "systemctl", "is-system-running", "--wait", check=False, deadline=_BOOT_DEADLINE)
+
+    def switch_off(self, node: str) -> None:
+        """Kill the node at once. Not under the lab's lock: fencing must not wait for another command to end."""
+        processes.kill(processes.session_of(self._kernel(node)))
+
+    def switch_on(self, node: str) -> bool:
+        """Start the node's kernel and do not wait for its boot; false when it runs already."""
         with self.exclusive():
-            kernel = self.kernels().get(node)
-            if kernel is None:
-                self.require_up()
-            elif not on:
-                processes.kill(processes.session_of(kernel))
-            elif not processes.alive(kernel):
-                processes.kill(processes.session_of(kernel))
-                built = Image(Path((self.layout.directory / "image").read_text().strip()))
-                self._boot(node, built)
-                self._wait_for_login(node)
-                # Returns when every unit is done: DRBD's resources are up, libvirtd answers.
-                self.access.run(node, "systemctl", "is-system-running", "--wait", check=False, deadline=_BOOT_DEADLINE)
+            kernel = self._kernel(node)
+            if processes.alive(kernel):
+                return False
+            processes.kill(processes.session_of(kernel))
+            self._boot(node, Image(Path((self.layout.directory / "image").read_text().strip())))
+            return True
+
+    def draws_power(self, node: str) -> bool:
+        """Whether anything of the node still runs: its disks are written by a process beside the kernel's own."""
+        return any(processes.alive(each) for each in processes.session_of(self._kernel(node)))
+
+    def _kernel(self, node: str) -> Process:
+        kernel = self.kernels().get(node)
+        if kernel is None:
+            raise self._not_up()
+        return kernel
+
+    def break_bmc(self, node: str) -> None:
+        """Make the node's power switch unreachable, for everybody."""
+        self._require_bmc(node)
+        self.networks.break_bmc(node)
+
+    def mend_bmc(self, node: str) -> None:
+        """Undo break_bmc."""
+        self._require_bmc(node)
+        self.networks.mend_bmc(node)
+
+    def _require_bmc(self, node: str) -> None:
+        self.require_up()
+        switch = self.bmcs().get(node)
+        if switch is None:
+            raise LabError(
+                f"lab {self.layout.name} was brought up without fence devices",
+                "there is nothing to break or mend",
+                f"vagrant/lab --name {self.layout.name} down, then up without --no-fencing",
+            )
+        if not processes.alive(switch):
+            raise bmc.ended(node, self.layout.bmc(node) / "log")
 
     def cut(self, network: str, node: str) -> None:
         """Take one node off one network."""
@@ -314,12 +380,19 @@ class Lab:
                     "pid": kernels[node].pid if node in on else None,
                     "addresses": self.facts.addresses[node],
                     "ssh": seen.get(node) is not None,
+                    "bmc": self._bmc_state(node),
                 }
                 for node in self.nodes
             },
             "cuts": [list(cut) for cut in self.networks.cuts(self.nodes)],
             "guests": guests.hosts(seen),
         }
+
+    def _bmc_state(self, node: str) -> str | None:
+        switch = self.bmcs().get(node)
+        if switch is None:
+            return None
+        return "works" if processes.alive(switch) and self.networks.bmc_has_address(node) else "broken"
 
     def _running(self, node: str) -> list[str] | None:
         with contextlib.suppress(LabError):

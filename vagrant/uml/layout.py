@@ -60,6 +60,10 @@ class Layout:
         """What the score's recorder heard."""
         return self.directory / "score"
 
+    def bmc(self, node: str) -> Path:
+        """Settings, state and log of the node's power switch; there is none when the lab has no fence devices."""
+        return self.directory / "bmc" / node
+
     def console(self, node: str) -> Path:
         """The node's kernel console, appended to by every boot."""
         return self.directory / f"{node}.console"

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uml.errors import LabError
-from uml.facts import NETWORKS
+from uml.facts import MANAGER, NETWORKS, Facts
 from uml.outside import run
 
 _SECONDS = 10.0
 _TUN = Path("/dev/net/tun")
+#: A bridge nothing is plugged into, and the routing table that leads there: how the manager loses a node.
+_VOID, _VOID_TABLE = "void", "79"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Networks:
     """The networks inside one namespace. Taps and bridges are made in it, so they end with it."""
 
     namespace: str
+    facts: Facts
 
     @property
     def path(self) -> Path:
@@ -33,8 +36,8 @@ class Networks:
         """Whether the namespace is there."""
         return self.path.exists()
 
-    def create(self, nodes: tuple[str, ...], manager: str) -> None:
-        """Make the namespace, bridges and taps; manager is the address of its own end on the management bridge."""
+    def create(self, nodes: tuple[str, ...]) -> None:
+        """Make the namespace, bridges and taps; its own end on the management bridge is the manager's."""
         if not _TUN.exists():
             raise LabError(
                 f"this machine has no {_TUN}",
@@ -46,7 +49,10 @@ class Networks:
         for network in NETWORKS:
             lines.append(f"link add {network} type bridge forward_delay 0 mcast_snooping 0")
             lines.append(f"link set {network} up")
-        lines.append(f"address add {manager}/24 dev management")
+        lines.append(f"address add {self.facts.manager}/24 dev management")
+        lines.append(f"link add {_VOID} type bridge")
+        lines.append(f"link set {_VOID} up")
+        lines.append(f"route add default dev {_VOID} table {_VOID_TABLE}")
         for node in nodes:
             for network in NETWORKS:
                 lines.append(f"tuntap add {tap(node, network)} mode tap")
@@ -60,20 +66,66 @@ class Networks:
 
     def cut(self, network: str, node: str) -> None:
         """Take the node's plug out of the network. The tap stays up: UML's end would wedge if it went down."""
+        if network == MANAGER:
+            if (network, node) not in self._lost():
+                self._lose(node)
+            return
         run(self.enter("ip", "link", "set", tap(node, network), "nomaster"), deadline=_SECONDS)
 
     def heal(self, nodes: tuple[str, ...]) -> None:
         """Put every plug back."""
         for network, node in self.cuts(nodes):
+            if network == MANAGER:
+                run(self.enter("ip", "rule", "del", *self._rule(node)), deadline=_SECONDS)
+                continue
             run(self.enter("ip", "link", "set", tap(node, network), "master", network), deadline=_SECONDS)
 
     def cuts(self, nodes: tuple[str, ...]) -> list[tuple[str, str]]:
-        """The (network, node) pairs whose tap is in no bridge, as the kernel says it."""
+        """The (network, node) pairs whose tap is in no bridge, and nodes the manager lost, as the kernel says it."""
         if not self.exists():
             return []
         links = json.loads(run(self.enter("ip", "-json", "link", "show"), deadline=_SECONDS).stdout)
         plugged = {link["ifname"] for link in links if "master" in link}
-        return [(n, node) for node in nodes for n in NETWORKS if tap(node, n) not in plugged]
+        unplugged = [(n, node) for node in nodes for n in NETWORKS if tap(node, n) not in plugged]
+        return unplugged + self._lost()
+
+    def _rule(self, node: str) -> list[str]:
+        """By the manager's own address, for the power switches are in this namespace too and lose nobody."""
+        address = self.facts.addresses[node]["management"]
+        return ["from", self.facts.manager, "to", address, "lookup", _VOID_TABLE]
+
+    def _lose(self, node: str) -> None:
+        """What the manager sends the node goes into the void; the reverse path filter then drops what the node sends.
+
+        The nodes still reach each other. Connections stall and new ones wait for an answer, as with a pulled cable.
+        """
+        strict = "/proc/sys/net/ipv4/conf/management/rp_filter"
+        run(self.enter("tee", strict), deadline=_SECONDS, stdin="1\n")
+        run(self.enter("ip", "rule", "add", *self._rule(node)), deadline=_SECONDS)
+
+    def _lost(self) -> list[tuple[str, str]]:
+        rules = json.loads(run(self.enter("ip", "-json", "rule", "show"), deadline=_SECONDS).stdout)
+        lost = {rule.get("dst") for rule in rules if rule.get("table") == _VOID_TABLE}
+        return [(MANAGER, node) for node, at in self.facts.addresses.items() if at["management"] in lost]
+
+    def mend_bmc(self, node: str) -> None:
+        """Give the node's power switch its address; nothing to do when it has it."""
+        run(self.enter("ip", "address", "replace", *self._bmc(node)), deadline=_SECONDS)
+
+    def break_bmc(self, node: str) -> None:
+        """Take the address of the node's power switch away: nobody answers there any more."""
+        if self.bmc_has_address(node):
+            run(self.enter("ip", "address", "del", *self._bmc(node)), deadline=_SECONDS)
+
+    def bmc_has_address(self, node: str) -> bool:
+        """Whether the kernel has the address of the node's power switch."""
+        if not self.exists():
+            return False
+        shown = run(self.enter("ip", "-json", "address", "show", "dev", "management"), deadline=_SECONDS).stdout
+        return any(a["local"] == self.facts.bmcs[node] for link in json.loads(shown) for a in link["addr_info"])
+
+    def _bmc(self, node: str) -> list[str]:
+        return [f"{self.facts.bmcs[node]}/32", "dev", "management"]
 
 
 def tap(node: str, network: str) -> str:

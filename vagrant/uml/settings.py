@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from uml import bmc
 from uml.facts import Facts
+
+
+def password_file(peer: str) -> Path:
+    """Where a node keeps the password of its peer's power switch."""
+    return Path(f"/etc/dualsrm/{peer}-bmc.password")
 
 
 def render(facts: Facts, nodes: Sequence[str], *, identity: Path, known_hosts: Path, state: Path) -> str:
@@ -22,4 +28,25 @@ def render(facts: Facts, nodes: Sequence[str], *, identity: Path, known_hosts: P
     names = ", ".join(f'"{node}"' for node in nodes)
     lines += ["[pairs.lab]", f"hosts = [{names}]", "", "[migration]", 'transport = "tcp"', ""]
     lines += ["[state]", f'directory = "{state}"']
+    return "\n".join(lines) + "\n"
+
+
+def render_host(facts: Facts, peer: str, *, fenced: bool) -> str:
+    """The TOML text of host.toml on a node with this peer: how to reach it and, when fenced, how to switch it off."""
+    lines = [
+        f"[peers.{peer}]",
+        f'address = "{facts.addresses[peer]["management"]}"',
+        'identity = "/root/.ssh/id_ed25519"',
+        'known_hosts = "/root/.ssh/known_hosts"',
+    ]
+    if fenced:
+        lines += [
+            "",
+            f"[peers.{peer}.fence]",
+            f'agent = "{bmc.AGENT}"',
+            f'password_file = "{password_file(peer)}"',
+            "",
+            f"[peers.{peer}.fence.options]",
+            *(f'{key} = "{value}"' for key, value in bmc.agent_options(facts.bmcs[peer]).items()),
+        ]
     return "\n".join(lines) + "\n"

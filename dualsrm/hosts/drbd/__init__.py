@@ -21,6 +21,7 @@ from dualsrm.hosts.drbd.store import Store as Store
 from dualsrm.hosts.drbd.version import Dialect as Dialect
 from dualsrm.hosts.drbd.version import ModuleVersion as ModuleVersion
 from dualsrm.hosts.drbd.version import VersionError as VersionError
+from dualsrm.hosts.drbd.version import fencing_verb as fencing_verb
 from dualsrm.hosts.drbd.version import parse_version as parse_version
 from dualsrm.hosts.drbd.view import DumpError as DumpError
 from dualsrm.hosts.drbd.view import drbd_view as drbd_view

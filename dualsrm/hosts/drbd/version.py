@@ -19,6 +19,11 @@ class Dialect(Enum):
     V9 = "9"
 
 
+def fencing_verb(dialect: Dialect) -> str:
+    """The drbdadm verb that sets the option `fencing` at runtime."""
+    return "disk-options" if dialect is Dialect.V84 else "net-options"
+
+
 class VersionError(ValueError):
     """The text is not that of /proc/drbd, or names a DRBD this release cannot read."""
 

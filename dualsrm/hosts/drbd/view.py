@@ -5,7 +5,8 @@
 | proc_drbd | `cat /proc/drbd` |
 | events2 | `drbdsetup events2 --now --statistics`, with or without `--timestamps` |
 | show | `drbdsetup show` |
-| configured | `drbdadm sh-resources` |
+| configured | `drbdadm -v dump all`, of which `probe.sh` keeps what `files` reads |
+| helper | `cat /sys/module/drbd/parameters/usermode_helper` |
 | adjust | `drbdadm -d adjust all`: a dry run, prints what it would run |
 | links | `find /dev/drbd -type l -printf '%p\\t%l\\n'` |
 """
@@ -19,13 +20,15 @@ from dataclasses import replace
 from typing import Final
 
 from dualsrm.hosts.drbd.events2 import EndOfDump, Malformed
+from dualsrm.hosts.drbd.files import FilesSyntaxError, read_files
 from dualsrm.hosts.drbd.show import Shown, ShowSyntaxError, read_show
 from dualsrm.hosts.drbd.store import Store
 from dualsrm.hosts.drbd.version import Dialect, parse_version
-from dualsrm.model import DrbdView, Maybe, Resource, Unknown
+from dualsrm.model import DrbdView, FenceHandler, Maybe, Resource, Unknown
 
 REDACTED: Final = "(redacted)"
 _DEVICE: Final = re.compile(r"/dev/drbd(\d{1,7})", re.ASCII)
+_NOT_READ: Final = Unknown("it was not read")
 _SECRET: Final = re.compile("secret", re.IGNORECASE)
 
 
@@ -41,19 +44,30 @@ def drbd_view(
     configured: Maybe[str],
     adjust: Maybe[str],
     links: str,
+    helper: Maybe[str] = _NOT_READ,
 ) -> DrbdView:
     """All of DRBD on one host. Raises `VersionError` or `DumpError` when not even the states can be told.
 
-    `show`, `configured` and `adjust` are texts, or Unknown with the reason why the command gave none.
+    `show`, `configured`, `adjust` and `helper` are texts, or Unknown with the reason why the command gave none.
     """
     module = parse_version(proc_drbd)
+    files = _in_files(configured)
     return DrbdView(
         version=module.version,
         resources=with_options(read_dump(events2, module.dialect), show, module.dialect),
-        configured=configured if isinstance(configured, Unknown) else tuple(configured.split()),
+        configured=files if isinstance(files, Unknown) else tuple(files),
         drift=adjust if isinstance(adjust, Unknown) else parse_drift(adjust),
         device_links=parse_links(links),
+        handlers=files if isinstance(files, Unknown) else {name: found for name, found in files.items() if found},
+        helper=helper if isinstance(helper, Unknown) else helper.strip(),
     )
+
+
+def _in_files(configured: Maybe[str]) -> Maybe[dict[str, FenceHandler | None]]:
+    try:
+        return configured if isinstance(configured, Unknown) else read_files(configured)
+    except FilesSyntaxError as error:
+        return Unknown(str(error))
 
 
 def read_dump(events2: str, dialect: Dialect) -> tuple[Resource, ...]:

@@ -15,7 +15,7 @@ import libvirt
 
 from dualsrm.engine.ports import JobEnded, JobProgress
 from dualsrm.errors import DualsrmError
-from dualsrm.hosts.deadlines import LIBVIRT_ABORT_S, LIBVIRT_POLL_S
+from dualsrm.hosts.deadlines import LIBVIRT_ABORT_S, LIBVIRT_POLL_S, LIBVIRT_STEER_S
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, Virt
 from dualsrm.model import Host
 
@@ -30,6 +30,14 @@ FLAGS: Final[int] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Throttle:
+    """QEMU's auto-converge: it takes so much from the guest's CPUs when memory is dirtied too fast, in percent."""
+
+    initial_percent: int
+    increment_percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationSettings:
     """How memory is sent."""
 
@@ -37,6 +45,10 @@ class MigrationSettings:
     """Encrypt it with libvirt's certificates, which both hosts then need."""
     bandwidth_mib_per_s: int | None = None
     """A limit; None leaves libvirt's own."""
+    throttle: Throttle | None = None
+    """None: the guest is never slowed down."""
+    post_copy: bool = False
+    """Whether post-copy may be asked for later: both QEMUs must know from the start."""
 
 
 class LibvirtMigration:
@@ -72,15 +84,39 @@ class LibvirtMigration:
             what=f"aborting the migration of {self._guest}",
         )
 
+    def set_downtime(self, seconds: float) -> None:
+        """Allow a pause of so many seconds at the hand-over.
+
+        Only while the job is active: libvirt restores the old value when a job ends, but not one set before it began.
+        """
+        self._steer(lambda domain: domain.migrateSetMaxDowntime(round(seconds * 1000), 0), "allowing a longer pause")
+
+    def start_post_copy(self) -> None:
+        """Let the guest run at the target now. Refused unless `MigrationSettings.post_copy` was set."""
+        self._steer(lambda domain: domain.migrateStartPostCopy(0), "switching to post-copy")
+
+    def suspend(self) -> None:
+        """Make the guest stand still until it is at the target; libvirt resumes it there, or here when that fails."""
+        self._steer(stand_still, "pausing the guest")
+
+    def _steer(self, order: Callable[[Virt], object], what: str) -> None:
+        """Raises `CommandFailed` with libvirt's words, `DeadlineExceeded` when it hangs: then it may yet happen."""
+        self._connection.call(
+            lambda virt: order(virt.lookupByName(self._guest)),
+            deadline_s=LIBVIRT_STEER_S,
+            what=f"{what}, {self._guest}",
+        )
+
     def _begin_look(self) -> Future[JobProgress]:
         return self._connection.begin(_statistics(self._guest, 0), what="job statistics")
 
     def _completed(self) -> JobProgress | None:
         look = _statistics(self._guest, libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
         try:
-            return self._connection.call(look, deadline_s=LIBVIRT_POLL_S, what="job statistics")
+            found = self._connection.call(look, deadline_s=LIBVIRT_POLL_S, what="job statistics")
         except DualsrmError:
             return None  # libvirt keeps none of a migration that failed
+        return None if found == JobProgress() else found
 
 
 def migration_arguments(target: Host, settings: MigrationSettings) -> tuple[dict[str, Any], int]:
@@ -89,11 +125,27 @@ def migration_arguments(target: Host, settings: MigrationSettings) -> tuple[dict
     parameters: dict[str, Any] = {libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{address}"}
     if settings.bandwidth_mib_per_s is not None:
         parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = settings.bandwidth_mib_per_s
-    return parameters, FLAGS | libvirt.VIR_MIGRATE_TLS if settings.tls else FLAGS
+    flags = FLAGS | libvirt.VIR_MIGRATE_TLS if settings.tls else FLAGS
+    if settings.throttle is not None:
+        flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+        parameters[libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL] = settings.throttle.initial_percent
+        parameters[libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT] = settings.throttle.increment_percent
+    if settings.post_copy:
+        flags |= libvirt.VIR_MIGRATE_POSTCOPY
+        if settings.bandwidth_mib_per_s is not None:
+            # Post-copy has a limit of its own, none by default: it would flood a link that replication shares.
+            parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY] = settings.bandwidth_mib_per_s
+    return parameters, flags
 
 
 def job_progress(statistics: Mapping[str, Any]) -> JobProgress:
-    """libvirt's typed parameters as ours. libvirt says bytes, milliseconds, and the dirty rate in pages a second."""
+    """libvirt's typed parameters as ours. libvirt says bytes, milliseconds, and the dirty rate in pages a second.
+
+    What belongs to another job says nothing: one our migration still waits for, or the one that brought the guest here.
+    """
+    operation = statistics.get(libvirt.VIR_DOMAIN_JOB_OPERATION, libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT)
+    if operation != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
+        return JobProgress()
     pages = _number(statistics, libvirt.VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE)
     page_size = _number(statistics, libvirt.VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE)
     downtime_ms = _number(statistics, libvirt.VIR_DOMAIN_JOB_DOWNTIME)
@@ -109,6 +161,19 @@ def job_progress(statistics: Mapping[str, Any]) -> JobProgress:
 
 def _statistics(guest: str, flags: int) -> Callable[[Virt], JobProgress]:
     return lambda virt: job_progress(virt.lookupByName(guest).jobStats(flags))
+
+
+def stand_still(domain: Virt) -> None:
+    """Pause a guest whose migration is under way, and undo it when the migration turns out to be over.
+
+    libvirt resumes a guest that was paused during its migration, and by its reason tells that from any other pause. A
+    guest that stands still already is left as it is: whoever paused it wants it so.
+    """
+    if domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
+        return
+    domain.suspend()
+    if tuple(domain.state()) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER):
+        domain.resume()
 
 
 def _number(statistics: Mapping[str, Any], key: str) -> int | None:

@@ -47,6 +47,30 @@ interfaces() {
     return 0
 }
 
+# The resources in DRBD's files, the fence-peer handler of each, and `runnable` where the handler's program is there.
+# Nothing else of the dump leaves this function, nor what drbdadm says of files it cannot read: secrets are in both.
+configured() {
+    local - IFS=$'\n'
+    local dump line program elsewhere=yes # the common section comes first; its handlers are repeated in each resource
+    set -o noglob
+    dump=$(drbdadm -v dump all 2>/dev/null) || return
+    for line in $dump; do # split in memory: `read` and `mapfile` take a system call for each byte of a pipe
+        case $line in
+            '# resource '*': ignored, '*) elsewhere=yes ;; # not of this host
+            '# resource '*) elsewhere= ;;
+            'resource '*) [[ $elsewhere ]] || printf '%s\n' "$line" ;;
+            ' '*' fence-peer '*';')
+                [[ -z $elsewhere && $line =~ ^\ +fence-peer\ +(.*)\;$ ]] || continue
+                printf 'fence-peer %s\n' "${BASH_REMATCH[1]}"
+                program=${BASH_REMATCH[1]#\"}
+                program=${program%%[\" ]*}
+                [[ $program == /* && -f $program && -x $program ]] && printf 'runnable\n'
+                ;;
+        esac
+    done
+    return 0
+}
+
 # A unit's control group exists just as long as it has processes: no systemctl, no walk through all processes.
 managers() {
     local unit root hook
@@ -74,7 +98,8 @@ if [[ -e /proc/drbd ]]; then
 fi
 if [[ $scope == all ]]; then
     if [[ -e /proc/drbd ]]; then
-        section configured drbdadm sh-resources
+        section configured configured
+        section helper text_of /sys/module/drbd/parameters/usermode_helper
         section adjust drbdadm -d adjust all
         [[ -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
     fi

@@ -21,10 +21,10 @@ from tests.simulator.pair.faults import (
 )
 from tests.simulator.pair.migration import Phase, Script
 from tests.simulator.pair.pair import ALPHA, BETA, DB, WEB, GuestSpec, SimPair
-from tests.simulator.pair.promises import CLEAN, Reported, assert_promises, broken_promises
+from tests.simulator.pair.promises import CLEAN, Reported, assert_promises, assert_quiet, broken_promises, unquiet
 
 __all__ = [
     "ALPHA", "BETA", "CLEAN", "DB", "MUTATING", "MUTATING_KINDS", "READING", "READING_KINDS", "WEB",
     "Call", "Fault", "GuestSpec", "Kind", "ManagerCrash", "Method", "Phase", "Reported", "Script", "SimClock",
-    "SimPair", "assert_promises", "broken_promises",
+    "SimPair", "assert_promises", "assert_quiet", "broken_promises", "unquiet",
 ]  # fmt: skip

@@ -9,12 +9,13 @@ from typing import Literal
 Kind = Literal["error", "timeout", "timeout_done", "crash_before", "crash_after", "lie"]
 Method = Literal[
     "observe", "drbd", "openers", "domain_status", "qemu_alive", "cpu_verdict", "reach_peer", "lock_holder",
-    "set_two_primaries", "promote", "demote", "destroy", "start_migration", "job_poll", "job_abort", "lock", "unlock",
-    "sleep",
+    "arm", "disarm", "set_fencing", "set_two_primaries", "promote", "demote", "destroy", "start_migration", "job_poll",
+    "job_abort", "job_downtime", "job_post_copy", "job_suspend", "lock", "unlock", "sleep",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (
-    "lock", "set_two_primaries", "promote", "start_migration", "job_poll", "job_abort", "destroy", "demote", "unlock",
+    "lock", "arm", "set_fencing", "set_two_primaries", "promote", "start_migration", "job_poll", "job_abort",
+    "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "unlock",
 )  # fmt: skip
 """What a fault matrix walks through; job_poll changes nothing but decides much."""
 READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive")

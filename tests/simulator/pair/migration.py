@@ -8,7 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from dualsrm.engine.ports import JobEnded, JobProgress
-from dualsrm.model import DomainState
 from tests.simulator.pair.drbd import KernelRefused
 
 if TYPE_CHECKING:
@@ -56,6 +55,10 @@ class Script:
     """The guest runs on the target, the source's paused half is never cleaned up (F11)."""
     never_converges: bool = False
     """Memory is dirtied faster than copied: copying never ends by itself (F04)."""
+    converges_at_downtime_s: float | None = None
+    """With `never_converges`: it ends all the same once a pause of so many seconds is allowed."""
+    path_loss_s: float = 0.5
+    """From the loss of the migration network to libvirt's noticing it (its keepalive takes up to 30 s)."""
 
 
 class Migration:
@@ -68,6 +71,12 @@ class Migration:
         self.phase = Phase.STARTING
         self.ended: JobEnded | None = None
         self.copy_began = 0.0
+        self.stopped = False
+        """The source's virtual CPUs stand still: to hand over, or because the schedule said so."""
+        self.copied = False
+        self.post_copy = False
+        self.failed: str | None = None
+        """Why it fails, once the source's I/O lets QEMU say so."""
 
     def begin(self) -> None:
         """Refuse what libvirt refuses at once, else start up on the target."""
@@ -124,11 +133,21 @@ class Migration:
         if self.script.fail_at is Phase.COPYING:
             self._next(self.script.copy_s / 2, lambda: self._fail("operation failed: job failed unexpectedly"))
         elif not self.script.never_converges:
-            self._next(self.script.copy_s, self._hand_over)
+            self._next(self.script.copy_s, self._all_copied)
+
+    def _all_copied(self) -> None:
+        """Memory fits into a pause: QEMU stops the virtual CPUs and drains."""
+        if self.phase is Phase.COPYING and not self.copied:
+            self.copied = True
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """The source stops and drains; it cannot while its I/O stands frozen (design, section 3, point 2)."""
-        if self.libvirt.frozen(self.source, self.guest):
+        if self.failed is not None:
+            return
+        self.libvirt.stand_still(self.guest, self.source)
+        self.stopped = True
+        if self.libvirt.busy(self.source, self.guest):
             self._next(0.5, self._hand_over)
             return
         self.phase = Phase.HANDOVER
@@ -144,8 +163,10 @@ class Migration:
         """The guest runs on the target: from here on it is the target's."""
         self.phase = Phase.SWITCHED
         self.libvirt.note(f"{self.guest} is handed over")
-        self.libvirt.run(self.guest, self.target, "migrated")
-        self._next(self.script.finish_s, self._finish)
+        self.libvirt.run(self.guest, self.target, "post-copy" if self.post_copy else "migrated")
+        if self.post_copy:
+            self.libvirt.pause(self.guest, self.source, "post-copy")
+        self._next(self.script.copy_s if self.post_copy else self.script.finish_s, self._finish)
 
     def _finish(self) -> None:
         if not self.script.source_left_paused:
@@ -155,13 +176,20 @@ class Migration:
         self._end("internal error: client socket is closed" if lied else None)
 
     def _fail(self, why: str) -> None:
-        """Before the hand-over is complete: the target's half goes, the source runs on."""
-        if not self.script.leftover_on_target:
+        """Before the hand-over is complete: the target's half goes, the source runs on once its I/O lets it."""
+        if not self.script.leftover_on_target and self.libvirt.record(self.target, self.guest).state.active:
             self.libvirt.inactive(self.guest, self.target, "failed")
-        record = self.libvirt.records[self.source, self.guest]
-        if self.phase is Phase.HANDOVER and record.state is DomainState.PAUSED:
+        self.failed = self.failed or why
+        self._resume_source()
+
+    def _resume_source(self) -> None:
+        if self.stopped and self.libvirt.busy(self.source, self.guest):
+            # QEMU's main loop waits in drain: it notices nothing until then.
+            self._next(0.5, self._resume_source)
+            return
+        if self.stopped:
             self.libvirt.run(self.guest, self.source, "migration_canceled")
-        self._end(None if self.script.success_although_failed else why)
+        self._end(None if self.script.success_although_failed else self.failed)
 
     def _end(self, error: str | None) -> None:
         statistics = replace(self.progress(), downtime_s=self.script.handover_s) if error is None else None
@@ -178,27 +206,88 @@ class Migration:
     def abort(self) -> None:
         """virDomainAbortJob: cancels what was not handed over; later there is no job to abort."""
         if self.phase in (Phase.HANDOVER, Phase.SWITCHED):
+            if self.post_copy:
+                raise LibvirtRefused("Requested operation is not valid: cannot abort migration in post-copy mode")
             return
         if self.phase is Phase.ENDED:
             raise LibvirtRefused("Requested operation is not valid: no job is active on the domain")
         self._next(0.2, lambda: self._cancel("operation aborted: migration out job: canceled by client"))
 
     def _cancel(self, why: str) -> None:
-        if self.phase not in (Phase.HANDOVER, Phase.SWITCHED):
+        if self.phase not in (Phase.HANDOVER, Phase.SWITCHED) and self.failed is None:
             self._fail(why)
+
+    def allow_downtime(self, seconds: float) -> None:
+        """A longer pause may be what it needs."""
+        self._must_copy()
+        enough = self.script.converges_at_downtime_s
+        if enough is not None and seconds >= enough:
+            self._next(0.5, self._all_copied)
+
+    def start_post_copy(self) -> None:
+        """The guest goes over now; what is left of its memory follows."""
+        self._must_copy()
+        self.post_copy = True
+        self._all_copied()
+
+    def suspend(self) -> None:
+        """The guest stands still: nothing is dirtied any more, so the copy ends; libvirt lets it run afterwards."""
+        self._must_copy()
+        self.libvirt.pause(self.guest, self.source, "user")
+        self.stopped = True
+        self._next(self.script.copy_s / 2, self._all_copied)
+
+    def _must_copy(self) -> None:
+        if self.phase is not Phase.COPYING or self.failed is not None:
+            raise LibvirtRefused("Requested operation is not valid: no migration is copying memory")
 
     def lost_path(self) -> None:
         """The migration network broke: before the hand-over the move is off, after it nothing is left to send."""
-        if self.phase not in (Phase.SWITCHED, Phase.ENDED):
-            self._next(0.5, lambda: self._cancel("operation failed: migration stream broke"))
+        if self.phase is not Phase.ENDED and (self.phase is not Phase.SWITCHED or self.post_copy):
+            self._next(self.script.path_loss_s, self._path_is_lost)
+
+    def _path_is_lost(self) -> None:
+        if self.libvirt.path_up(self.source, self.target):
+            return
+        if self.phase is Phase.SWITCHED:
+            # Neither side has all of its memory: that is what post-copy risks.
+            for host in (self.source, self.target):
+                self.libvirt.pause(self.guest, host, "post-copy failed")
+            self._end("operation failed: job failed unexpectedly")
+        else:
+            self._cancel("operation failed: migration stream broke")
+
+    def lost_incoming(self) -> None:
+        """The target's libvirtd restarted: it ends an incoming QEMU it finds; a guest that arrived stays."""
+        if self.phase is not Phase.SWITCHED and self.failed is None:
+            self.failed = "operation failed: migration stream broke"
+            self._resume_source()
+
+    def daemon_back(self) -> None:
+        """It finds a QEMU that waits for a guest nobody sends any more, and ends it."""
+        incoming = self.libvirt.qemu(self.target, self.guest)
+        if self.phase is not Phase.SWITCHED and self.failed is not None and incoming is not None and incoming.incoming:
+            self.libvirt.inactive(self.guest, self.target, "failed")
+
+    def lost_driver(self) -> None:
+        """The source's libvirtd restarted: it cancels what it was sending, and leaves what was handed over paused."""
+        if self.phase is Phase.SWITCHED:
+            self._end("End of file while reading data: Input/output error")
+        elif self.failed is None:
+            self._fail("End of file while reading data: Input/output error")
 
     def lost_a_half(self, host: str) -> None:
         """One of the two QEMUs is gone, or its host."""
         if self.phase is Phase.ENDED:
             return
         if self.phase is Phase.SWITCHED:
+            if host == self.target:
+                self.libvirt.inactive(self.guest, self.source, "migrated")
             self._end("internal error: client socket is closed" if host == self.source else None)
-        else:
+        elif host == self.source:
+            self.libvirt.inactive(self.guest, self.target, "failed")
+            self._end(f"operation failed: lost {self.guest} on {host}")
+        elif self.failed is None:
             self._fail(f"operation failed: lost {self.guest} on {host}")
 
     def progress(self) -> JobProgress:

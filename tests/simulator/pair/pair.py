@@ -8,16 +8,17 @@ from itertools import count
 from typing import Literal, NoReturn
 
 from dualsrm.engine.ports import HostPort
-from dualsrm.model import Host, Pair, Snapshot
+from dualsrm.model import AT_REST, Host, Pair, Snapshot
 from tests.simulator.pair import views
 from tests.simulator.pair.clock import SimClock
-from tests.simulator.pair.drbd import SimDrbd
+from tests.simulator.pair.drbd import KernelRefused, SimDrbd
 from tests.simulator.pair.faults import Call, Event, Fault, ManagerCrash, Method, Trigger
+from tests.simulator.pair.local import Hostside
 from tests.simulator.pair.migration import Script
 from tests.simulator.pair.port import SimHostPort
 from tests.simulator.pair.qemu import SimLibvirt
 from tests.simulator.pair.rules import Dialect
-from tests.simulator.pair.state import Guest, Machine, Opener
+from tests.simulator.pair.state import Guest, Machine, Node, Opener
 
 ALPHA, BETA = "alpha", "beta"
 
@@ -45,7 +46,14 @@ class SimPair:
     pair.calls, pair.events, pair.violations                     what happened
     """
 
-    def __init__(self, dialect: str = "9", guests: Iterable[GuestSpec] = (WEB, DB), name: str = "pair") -> None:
+    def __init__(
+        self,
+        dialect: str = "9",
+        guests: Iterable[GuestSpec] = (WEB, DB),
+        name: str = "pair",
+        *,
+        fencing: str = AT_REST,
+    ) -> None:
         self.dialect = Dialect(dialect)
         self.clock = SimClock()
         self.pair = Pair(name, (ALPHA, BETA))
@@ -60,6 +68,12 @@ class SimPair:
         self.call_s = 0.05
         self.timeout_s = 5.0
         self.path_is_up = True
+        self.management_is_up = True
+        """Between the hosts; whether the manager reaches one is the machine's."""
+        self.manager_vanishes = False
+        """A dying manager closes its connections; one whose machine dies is merely not heard any more."""
+        self.manager_works = False
+        """Whether a manager is there whose guards may hear it."""
         self.machines = {host: Machine(host) for host in self.pair.hosts}
         self.configured = {host: _host(host, number) for number, host in enumerate(self.pair.hosts, 11)}
         self.ports: dict[str, HostPort] = {h: SimHostPort(self, host) for h, host in self.configured.items()}
@@ -68,8 +82,9 @@ class SimPair:
         self._pids = count(9001)
         self.drbd = SimDrbd(self.dialect, self.pair.hosts, self.note)
         self.libvirt = SimLibvirt(self.clock, self.drbd, self.note)
+        self.hostside = Hostside(self)
         self._wire()
-        self._populate(tuple(guests))
+        self._populate(tuple(guests), fencing)
 
     def _wire(self) -> None:
         self.clock.on_elapse = self._guests_write
@@ -77,17 +92,22 @@ class SimPair:
         self.drbd.host_up = lambda host: self.machines[host].powered
         self.drbd.qemu_holds = self.libvirt.holder
         self.drbd.later = self.clock.after
+        self.drbd.on_lost = self.hostside.handler_called
+        self.drbd.ask_handler = self.hostside.handler_asked
+        self.drbd.on_complete = self._acknowledge
+        self.drbd.on_drained = lambda node: self.libvirt.drained(node.host)
         self.libvirt.on_vcpus = self._check_guest
         self.libvirt.path_up = self.hosts_meet
 
-    def _populate(self, guests: tuple[GuestSpec, ...]) -> None:
+    def _populate(self, guests: tuple[GuestSpec, ...], fencing: str) -> None:
         minors = count(0)
         for spec in guests:
             volumes: dict[str, int] = {}
             for resource, volume in spec.disks:
                 volumes[resource] = max(volumes.get(resource, 0), volume + 1)
             for resource, number in volumes.items():
-                self.drbd.add(resource, tuple(next(minors) for _ in range(number)), primary=spec.runs_on)
+                numbers = tuple(next(minors) for _ in range(number))
+                self.drbd.add(resource, numbers, primary=spec.runs_on, fencing=fencing)
             uuid = f"00000000-0000-4000-8000-{len(self.libvirt.guests) + 1:012d}"
             guest = Guest(spec.name, uuid, spec.disks, writes_per_second=spec.writes_per_second)
             self.libvirt.add(guest, self.pair.hosts, spec.runs_on)
@@ -164,13 +184,31 @@ class SimPair:
         if self.drbd.write(host, resource, number):
             guest.acknowledged[resource].add(number)
 
+    def _acknowledge(self, node: Node, number: int) -> None:
+        """A write that waited is done; told to the guest, if it is there to hear."""
+        for qemu in self.libvirt.qemus:
+            guest = self.libvirt.guests[qemu.guest]
+            if qemu.host == node.host and node.resource in guest.resources and not qemu.killed:
+                guest.acknowledged[node.resource].add(number)
+
     # --- the manager ------------------------------------------------------------------------------
 
     def crash(self) -> NoReturn:
         """The manager dies here."""
+        self.kill_manager()
+        raise ManagerCrash
+
+    def kill_manager(self) -> None:
+        """SIGKILL, at whatever it is doing."""
         self.dead = True
         self.note("the manager dies")
-        raise ManagerCrash
+        self.manager_ends()
+
+    def manager_ends(self) -> None:
+        """Its process is gone, and with it the connections its guards were heard over."""
+        self.manager_works = False
+        for machine in self.machines.values():
+            self.hostside.manager_unheard(machine, for_good=machine.reachable and not self.manager_vanishes)
 
     def restart_manager(self) -> None:
         """A new manager may call again; locks and windows the old one left are still there."""
@@ -230,15 +268,13 @@ class SimPair:
         """The replication link breaks, of one resource or of all."""
         for name in self._resources(resource):
             self.note(f"the replication link of {name} is cut")
-            self.drbd.link_up[name] = False
-            self.drbd.lose_peer(name, "link cut")
+            self.drbd.cut(name, "link cut")
 
     def heal_link(self, resource: str | None = None) -> None:
         """The replication link is back; Connecting sides meet at once."""
         for name in self._resources(resource):
             self.note(f"the replication link of {name} is back")
-            self.drbd.link_up[name] = True
-            self.drbd.try_connect(name)
+            self.drbd.heal(name)
 
     def _resources(self, resource: str | None) -> tuple[str, ...]:
         return (resource,) if resource else tuple(self.drbd.link_up)
@@ -247,11 +283,14 @@ class SimPair:
         """The manager does not reach the host any more; the hosts reach each other."""
         self.note(f"the manager loses {host}")
         self.machines[host].reachable = False
+        self.hostside.manager_unheard(self.machines[host], for_good=False)
 
     def reach_again(self, host: str) -> None:
         """The manager reaches the host again."""
         self.note(f"the manager reaches {host} again")
         self.machines[host].reachable = True
+        if self.manager_works:
+            self.hostside.manager_heard(self.machines[host])
 
     def cut_path(self) -> None:
         """The migration network breaks: no new migration starts, one under way fails."""
@@ -260,23 +299,79 @@ class SimPair:
         for migration in self.libvirt.migrations:
             migration.lost_path()
 
+    def heal_path(self) -> None:
+        """The migration network is back."""
+        self.note("the migration network is back")
+        self.path_is_up = True
+
+    def cut_management_between_hosts(self) -> None:
+        """The hosts cannot ask each other any more; the manager's own ways are not touched."""
+        self.note("the hosts lose each other on the management network")
+        self.management_is_up = False
+
+    def heal_management_between_hosts(self) -> None:
+        """They can again."""
+        self.note("the hosts reach each other on the management network again")
+        self.management_is_up = True
+
     def hosts_meet(self, _source: str, target: str) -> bool:
         """Whether one host's libvirtd reaches the other's."""
-        return self.path_is_up and self.machines[target].powered
+        return self.path_is_up and self.machines[target].powered and self.machines[target].libvirtd
+
+    def hosts_talk(self) -> bool:
+        """Whether the hosts' own programs reach each other over the management network."""
+        return self.management_is_up and all(machine.powered for machine in self.machines.values())
 
     def power_off(self, host: str) -> None:
         """Power is gone."""
         self.note(f"{host} loses power")
-        self.machines[host].powered = False
-        self.machines[host].locks.clear()
-        self.libvirt.host_lost(host)
+        self.machines[host].loses_power()
         self.drbd.host_lost(host)
+        self.libvirt.host_lost(host)
 
     def power_on(self, host: str) -> None:
         """The host boots: resources come up from the files, no guest is started."""
         self.note(f"{host} boots")
         self.machines[host].powered = True
         self.drbd.host_back(host)
+
+    def restart_libvirtd(self, host: str, seconds: float = 5.0) -> None:
+        """Someone restarts libvirtd: its guests run on, it is away for a while."""
+        self.note(f"someone restarts libvirtd on {host}")
+        machine = self.machines[host]
+        boots, machine.libvirtd = machine.boots, False
+        self.libvirt.daemon_restarts(host)
+
+        def back() -> None:
+            if machine.boots == boots:
+                machine.libvirtd = True
+                for migration in self.libvirt.migrations:
+                    if migration.target == host:
+                        migration.daemon_back()
+
+        self.clock.after(seconds, back)
+
+    def peer_is_off(self, on: str, off: str) -> None:
+        """An operator, who has seen it, confirms that a host is off: `dualsrm-host peer-is-off` on the other."""
+        self.note(f"an operator says on {on} that {off} is off")
+        self.machines[on].off[off] = "root"
+
+    def promote_by_hand(self, host: str, resource: str) -> None:
+        """An operator runs `drbdadm primary`; what the kernel refuses is told to the operator only."""
+        try:
+            self.drbd.promote(host, resource)
+        except KernelRefused as refused:
+            self.note(f"an operator cannot promote {resource} on {host}: {refused}")
+
+    def start_guest(self, guest: str, host: str) -> None:
+        """An operator runs `virsh start`."""
+        self.note(f"an operator starts {guest} on {host}")
+        try:
+            self.libvirt.spawn(guest, host)
+        except KernelRefused as refused:
+            self.note(f"{guest} does not start on {host}: {refused}")
+        else:
+            self.libvirt.run(guest, host, "booted")
 
     def open_device(self, host: str, resource: str, seconds: float | None = None, command: str = "blkid") -> None:
         """Something opens a device there, for some seconds or for ever."""
@@ -295,7 +390,10 @@ class SimPair:
     def adjust(self, host: str, resource: str) -> None:
         """Someone runs `drbdadm adjust`; refused like any command, which nobody notices."""
         self.note(f"someone runs drbdadm adjust {resource} on {host}")
-        self.drbd.adjust(host, resource)
+        try:
+            self.drbd.adjust(host, resource)
+        except KernelRefused as refused:
+            self.note(f"adjust is refused: {refused}")
 
     def shut_down_guest(self, guest: str) -> None:
         """The guest shuts itself down."""
@@ -311,8 +409,7 @@ class SimPair:
     def disconnect(self, host: str, resource: str) -> None:
         """Someone runs `drbdadm disconnect` here: StandAlone here, the peer keeps seeking."""
         self.note(f"someone runs drbdadm disconnect {resource} on {host}")
-        self.drbd.lose_peer(resource, "disconnect")
-        self.drbd.stand_alone(host, resource, "disconnect")
+        self.drbd.disconnect(host, resource, "disconnect")
 
 
 def _host(name: str, number: int) -> Host:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from dualsrm.engine.ports import DomainStatus, JobEnded, JobProgress
+from dualsrm.engine.ports import Disturbance, DomainStatus, JobEnded, JobProgress
 from dualsrm.errors import CommandFailed, DeadlineExceeded, DeviceHeldOpen, HostUnreachable
-from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LockHolder, Maybe, Unknown
+from dualsrm.hostside.port import HostsideError
+from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LockHolder, Maybe, Unknown, Window
 from tests.simulator.pair import rules, views
-from tests.simulator.pair.drbd import KernelRefused
+from tests.simulator.pair.drbd import KernelRefused, KernelWaits
 from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
 from tests.simulator.pair.migration import LibvirtRefused, Migration
 from tests.simulator.pair.state import Machine
@@ -27,6 +28,7 @@ class SimHostPort:
     def __init__(self, pair: SimPair, host: Host) -> None:
         self._pair = pair
         self._host = host
+        self._said: Disturbance | None = None
 
     @property
     def host(self) -> Host:
@@ -67,6 +69,7 @@ class SimHostPort:
         """State, reason and job of one domain."""
 
         def ask() -> DomainStatus:
+            self._needs_libvirtd()
             record = self._pair.libvirt.records.get((self._host.name, guest))
             return DomainStatus(record.state, record.reason, record.job_active) if record else DomainStatus(None)
 
@@ -105,7 +108,35 @@ class SimHostPort:
         except (HostUnreachable, CommandFailed) as error:
             return Unknown(error.seen)
 
+    def disturbance(self) -> Disturbance | None:
+        """What the guard said last; one that is not heard says nothing new."""
+        guards = list(self._machine.guards.values())
+        if not guards:
+            self._said = None
+        elif self._machine.powered and self._machine.reachable:
+            seen, link = self._pair.hostside.disturbance(self._host.name, guards[0])
+            self._said = Disturbance(seen, link) if seen else None
+        return self._said
+
     # --- changing ---------------------------------------------------------------------------------
+
+    def arm(self, window: Window) -> None:
+        """Leave the record, start guard and timer."""
+        self.call("arm", window.guest, lambda: self._pair.hostside.arm(self._host.name, window), lie=lambda: None)
+
+    def disarm(self) -> None:
+        """Give the windows back."""
+        self.call("disarm", "", lambda: self._pair.hostside.disarm(self._host.name), lie=lambda: None)
+
+    def set_fencing(self, resource: str, policy: str) -> None:
+        """`drbdadm disk-options` or `net-options --fencing`."""
+        self.call(
+            "set_fencing",
+            resource,
+            lambda: self._pair.drbd.set_fencing(self._host.name, resource, policy),
+            detail=policy,
+            lie=lambda: None,
+        )
 
     def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
         """`drbdadm net-options --allow-two-primaries`."""
@@ -129,6 +160,7 @@ class SimHostPort:
         """virDomainDestroy; blocks while the guest's I/O stands frozen here."""
 
         def destroy() -> None:
+            self._needs_libvirtd()
             self.blocks_while_frozen(guest)
             self._pair.libvirt.destroy(self._host.name, guest)
 
@@ -138,6 +170,7 @@ class SimHostPort:
         """Start a migration by the pair's script."""
 
         def start() -> SimJob:
+            self._needs_libvirtd()
             script = self._pair.script
             return SimJob(self, guest, self._pair.libvirt.migrate(guest, self._host.name, target.name, script))
 
@@ -166,6 +199,10 @@ class SimHostPort:
 
     # --- how a call goes --------------------------------------------------------------------------
 
+    def _needs_libvirtd(self) -> None:
+        if not self._machine.libvirtd:
+            raise LibvirtRefused(f"cannot connect to libvirtd on {self._host.name}")
+
     def blocks_while_frozen(self, guest: str) -> None:
         """libvirt calls on a guest whose I/O is frozen do not come back (design, section 3, learned on the way)."""
         if self._pair.libvirt.frozen(self._host.name, guest):
@@ -189,6 +226,8 @@ class SimHostPort:
         pair.timeline.append(call)
         pair.trigger("before", call)
         pair.clock.advance(pair.call_s)
+        if pair.dead:
+            raise ManagerCrash
         try:
             result = self._under_faults(call, effect, lie)
         except BaseException as error:
@@ -233,6 +272,11 @@ class SimHostPort:
     def _do(self, effect: Callable[[], T]) -> T:
         try:
             return effect()
+        except KernelWaits as waits:
+            self._pair.clock.advance(self._pair.timeout_s)
+            raise DeadlineExceeded(str(waits)) from waits
+        except HostsideError as error:
+            raise CommandFailed(str(error)) from error
         except KernelRefused as refused:
             kind = DeviceHeldOpen if refused.refusal is rules.HELD_OPEN else CommandFailed
             raise kind(str(refused)) from refused
@@ -262,13 +306,27 @@ class SimJob:
 
     def abort(self) -> None:
         """virDomainAbortJob; blocks while the source's I/O stands frozen."""
+        self._tell("job_abort", "", Migration.abort)
 
-        def abort() -> None:
+    def set_downtime(self, seconds: float) -> None:
+        """virDomainMigrateSetMaxDowntime."""
+        self._tell("job_downtime", f"{seconds:g}", lambda migration: migration.allow_downtime(seconds))
+
+    def start_post_copy(self) -> None:
+        """virDomainMigrateStartPostCopy."""
+        self._tell("job_post_copy", "", Migration.start_post_copy)
+
+    def suspend(self) -> None:
+        """virDomainSuspend: the guest stands still until its memory is copied."""
+        self._tell("job_suspend", "", Migration.suspend)
+
+    def _tell(self, method: Method, detail: str, order: Callable[[Migration], None]) -> None:
+        def tell() -> None:
             self._port.blocks_while_frozen(self._guest)
             if self._migration is not None:
-                self._migration.abort()
+                order(self._migration)
 
-        self._port.call("job_abort", self._guest, abort, lie=lambda: None)
+        self._port.call(method, self._guest, tell, detail=detail, lie=lambda: None)
 
 
 def _short(result: object) -> str:

@@ -94,6 +94,12 @@ class SimLibvirt:
             qemu.vcpus_run = False
             self._say(host, guest, DomainState.PAUSED, reason)
 
+    def stand_still(self, guest: str, host: str) -> None:
+        """The virtual CPUs stop; libvirt says so only when QEMU has drained."""
+        qemu = self.qemu(host, guest)
+        if qemu is not None:
+            qemu.vcpus_run = False
+
     def inactive(self, guest: str, host: str, reason: str, *, exits_after: float = 0.0) -> None:
         """libvirt calls the domain shut off; the process exits now, or a little later (RA #1293)."""
         self._say(host, guest, DomainState.SHUTOFF, reason)
@@ -107,11 +113,30 @@ class SimLibvirt:
             self.exit(qemu)
 
     def exit(self, qemu: Qemu) -> None:
-        """The process is gone and its devices are closed."""
-        if qemu in self.qemus:
+        """The process is gone and its devices are closed; not before its writes are done."""
+        if any(self.drbd.nodes[qemu.host, r].pending for r in self.guests[qemu.guest].resources):
+            qemu.killed = True
+        elif qemu in self.qemus:
             self.qemus.remove(qemu)
             for resource in self.guests[qemu.guest].resources:
                 self.drbd.closed(qemu.host, resource)
+
+    def drained(self, host: str) -> None:
+        """Writes are done: a process that waited for them goes."""
+        for qemu in [q for q in self.qemus if q.host == host and q.killed]:
+            self.exit(qemu)
+
+    def kill(self, host: str, guest: str) -> bool:
+        """SIGKILL; whether the process is gone. libvirt sees it crash, a migration loses a half."""
+        self.inactive(guest, host, "crashed")
+        gone = self.qemu(host, guest) is None
+        for migration in self.active_migrations(guest):
+            migration.lost_a_half(host)
+        return gone
+
+    def busy(self, host: str, guest: str) -> bool:
+        """Whether QEMU cannot drain here: its I/O stands still, or writes are neither done nor failed."""
+        return self.frozen(host, guest) or any(self.drbd.nodes[host, r].pending for r in self.guests[guest].resources)
 
     def _say(self, host: str, guest: str, state: DomainState, reason: str) -> None:
         record = self.records.setdefault((host, guest), Record())
@@ -155,6 +180,14 @@ class SimLibvirt:
                 record.state, record.reason, record.job_active = DomainState.SHUTOFF, "unknown", False
         for migration in [m for m in self.migrations if host in (m.source, m.target)]:
             migration.lost_a_half(host)
+
+    def daemon_restarts(self, host: str) -> None:
+        """libvirtd ends: it drops what comes in, and cancels what goes out once it is back."""
+        for migration in [m for m in self.migrations if m.phase is not Phase.ENDED]:
+            if migration.target == host:
+                migration.lost_incoming()
+            if migration.source == host:
+                migration.lost_driver()
 
     def active_migrations(self, guest: str) -> list[Migration]:
         """The migration of a guest under way, if any."""

@@ -50,6 +50,23 @@ READ_ONLY = "Read-only file system"
 """EROFS: opening a Secondary for writing (commands.nine2.log, "open on secondary, auto-promote no"; 8.4: README)."""
 
 
+STALE = (DiskState.OUTDATED, DiskState.INCONSISTENT)
+_WHOLE = (DiskState.UP_TO_DATE, DiskState.CONSISTENT)
+
+
+def refuse_outdate(dialect: Dialect, *, role: Role, connected: bool, handler_runs: bool) -> str | None:
+    """Why `drbdadm outdate` is refused, in words: the numbers were not recorded.
+
+    A Primary or connected disk is not outdated by hand; 9 also refuses while this side's own handler runs (tried on
+    9.2.18, where 8.4.11 did it: design, section 3).
+    """
+    if role is Role.PRIMARY:
+        return "a Primary is not outdated"
+    if connected:
+        return "a connected disk is not outdated"
+    return "the fence-peer handler runs" if dialect is Dialect.NINE and handler_runs else None
+
+
 def refuse_promote(
     *, disk: DiskState, connected: bool, peer_role: Role, peer_disk: DiskState, two_primaries: bool, fencing: str
 ) -> Refusal | None:
@@ -152,6 +169,52 @@ def rotates_at_write(*, connected: bool, bitmap_uuid: int) -> bool:
     return not connected and bitmap_uuid == 0
 
 
+def fences(*, fencing: str, role: Role, disk: DiskState, peer_disk: DiskState) -> bool:
+    """Whether the fence-peer handler is called when the connection is lost.
+
+    drbd_receiver.c conn_disconnect: for a Primary that does not know its peer outdated; drbd_nl.c
+    conn_try_outdate_peer: with a policy other than dont-care, and data worth it here (`57a-fence-handler-running`).
+    """
+    return fencing != "dont-care" and role is Role.PRIMARY and disk in _WHOLE and peer_disk not in STALE
+
+
+def freezes(*, fencing: str, role: Role, peer_disk: DiskState) -> bool:
+    """Whether I/O is suspended meanwhile (drbd_state.c sanitize_state; `57b-fence-handler-failed-suspended`)."""
+    return fencing == "resource-and-stonith" and role is Role.PRIMARY and peer_disk not in STALE
+
+
+@dataclass(frozen=True, slots=True)
+class FenceVerdict:
+    """What an exit code of the handler changes: the peer's disk as known here, or this side's own."""
+
+    peer_disk: DiskState | None = None
+    own_disk: DiskState | None = None
+
+
+def fence_verdict(code: int, *, role: Role, disk: DiskState) -> FenceVerdict:
+    """drbd_nl.c conn_try_outdate_peer, the same in 8.4 and 9. An unknown code changes nothing: I/O stays frozen.
+
+    6 outdates a Secondary only: a Primary without its peer must be UpToDate (drbd_state.c is_valid_state).
+    """
+    match code:
+        case 3:
+            return FenceVerdict(peer_disk=DiskState.INCONSISTENT)
+        case 4 | 7:
+            return FenceVerdict(peer_disk=DiskState.OUTDATED)
+        case 5 if disk is DiskState.UP_TO_DATE:
+            return FenceVerdict(peer_disk=DiskState.OUTDATED)
+        case 6 if role is Role.SECONDARY and disk in _WHOLE:
+            return FenceVerdict(own_disk=DiskState.OUTDATED)
+    return FenceVerdict()
+
+
+def disk_after_boot(disk: DiskState, *, fencing: str, peer_disk: DiskState) -> DiskState:
+    """What a disk that was UpToDate calls itself (drbd_nl.c drbd_adm_attach): with fencing, Consistent at first."""
+    if disk is DiskState.UP_TO_DATE and fencing != "dont-care" and peer_disk is not DiskState.OUTDATED:
+        return DiskState.CONSISTENT
+    return disk
+
+
 class Handshake(Enum):
     """How two sides that meet again go on."""
 
@@ -178,6 +241,19 @@ def compare_generations(first: tuple[int, int], second: tuple[int, int]) -> Hand
     if bitmap_1 == bitmap_2 != 0:
         return Handshake.SPLIT_BRAIN
     return Handshake.UNRELATED
+
+
+def after_a_crash(first: tuple[Role, bool], second: tuple[Role, bool]) -> Handshake:
+    """Each side as (role, lost power as Primary), of equal generations (drbd_receiver.c uuid_compare, rules 40, 41).
+
+    The side that runs wins over the one that crashed; of two Secondaries the one that crashed as Primary has more.
+    """
+    (role_1, crashed_1), (role_2, crashed_2) = first, second
+    if not (crashed_1 or crashed_2):
+        return Handshake.NO_SYNC
+    if Role.PRIMARY in (role_1, role_2):
+        return Handshake.FIRST_IS_SOURCE if role_1 is Role.PRIMARY else Handshake.SECOND_IS_SOURCE
+    return Handshake.FIRST_IS_SOURCE if crashed_1 else Handshake.SECOND_IS_SOURCE
 
 
 def acknowledged_by(*, connected: bool, suspended: bool, local_disk: bool) -> frozenset[str]:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from dualsrm.model import ConnectionState, CpuVerdict, DiskState, DomainState, LockHolder, Maybe, ReplicationState, Role
+from dualsrm.hostside.watching import Watch
+from dualsrm.model import (
+    AT_REST,
+    ConnectionState,
+    CpuVerdict,
+    DiskState,
+    DomainState,
+    LockHolder,
+    Maybe,
+    ReplicationState,
+    Role,
+    Window,
+)
 
 FIRST_GENERATION = 1
 
 
 @dataclass
 class Node:
-    """One resource on one host: role, disk, connection as this side sees it, options in force."""
+    """One resource on one host: role, disk, connection as this side sees it, options in force.
+
+    A side goes on calling itself Connected until it notices that the link is dead (`SimDrbd.joined` says whether it is
+    not); what is written meanwhile is on its disk, pending, and acknowledged to nobody.
+    """
 
     host: str
     resource: str
@@ -23,11 +40,25 @@ class Node:
     suspended: set[str] = field(default_factory=set)
     current_uuid: int = FIRST_GENERATION
     bitmap_uuid: int = 0
-    peer_outdated: bool = False
-    """Whether this side knows its unreachable peer to be Outdated (fence-peer answered 4)."""
+    rotates_later: bool = False
+    """A new generation is due when I/O goes on without the peer (NEW_CUR_UUID)."""
+    crashed: bool = False
+    """It lost power as Primary: writes may be on its disk that nobody was told are safe."""
+    peer_known: DiskState = DiskState.UNKNOWN
+    """The peer's disk while the connection is away, as the fence-peer handler said."""
+    last_seen: tuple[Role, DiskState] = (Role.UNKNOWN, DiskState.UNKNOWN)
+    """The peer's role and disk when something was last heard of it."""
+    connects: int = 0
+    """How often a connection was established (connect_cnt): an older verdict is ignored."""
+    handlers: int = 0
+    """Calls of the fence-peer handler that have not answered yet."""
+    pending: list[int] = field(default_factory=list)
+    """Writes on this disk that neither reached the peer nor were acknowledged."""
+    unsent: bool = False
+    """An option was changed that the peer has not been told of."""
     two_primaries: bool = False
     protocol: str = "C"
-    fencing: str = "dont-care"
+    fencing: str = AT_REST
     after_sb: str = "disconnect"
     auto_promote: bool = False
     auto_promoted: bool = False
@@ -37,7 +68,7 @@ class Node:
 
     @property
     def connected(self) -> bool:
-        """Whether writes here reach the peer."""
+        """Whether this side believes that writes here reach the peer."""
         return self.connection is ConnectionState.CONNECTED
 
 
@@ -60,6 +91,8 @@ class Qemu:
     pid: int
     vcpus_run: bool
     incoming: bool = False
+    killed: bool = False
+    """Ended, and yet there: the kernel lets it go when its writes are done."""
 
 
 @dataclass
@@ -94,9 +127,31 @@ class Guest:
         return tuple(dict.fromkeys(resource for resource, _ in self.disks))
 
 
+FenceDevice = Literal["none", "works", "refuses", "lies"]
+
+
+@dataclass
+class Left:
+    """What is below /run/dualsrm for one window."""
+
+    window: Window
+    owner: str | None = None
+    asked: bool = False
+
+
+@dataclass
+class Guard:
+    """`dualsrm-host guard` of one window: the lease lasts as long as it lives."""
+
+    window: Window
+    watch: Watch
+    unheard_since: float | None = None
+    """When the manager was last heard; None while it is heard."""
+
+
 @dataclass
 class Machine:
-    """A host: power, whether the manager reaches it, what it can offer a guest."""
+    """A host: power, whether the manager reaches it, what it can offer a guest, what its own programs keep there."""
 
     name: str
     powered: bool = True
@@ -114,3 +169,25 @@ class Machine:
     peer_link: Maybe[str] | None = None
     """What reach_peer answers; None: the peer's name, if the peer is up."""
     locks: dict[str, LockHolder] = field(default_factory=dict)
+    handler: bool = True
+    """Whether DRBD's files name dualsrm's fence-peer handler."""
+    boots: int = 0
+    """Told apart: what was started before a power cut is not there after it."""
+    libvirtd: bool = True
+    fence: FenceDevice = "none"
+    """The peer's power switch, as this host is configured to use it."""
+    left: dict[str, Left] = field(default_factory=dict)
+    """By operation."""
+    timers: set[str] = field(default_factory=set)
+    guards: dict[str, Guard] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
+    off: dict[str, str] = field(default_factory=dict)
+    """Hosts confirmed to be off, and by whom."""
+
+    def loses_power(self) -> None:
+        """All that was in its memory is gone."""
+        self.powered = False
+        self.boots += 1
+        self.libvirtd = True
+        self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
+        self.alarms, self.off = {}, {}

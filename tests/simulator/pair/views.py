@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 VOLUME_BYTES = 256 << 20
 CPU_XML = '<cpu mode="custom" match="exact"><model>qemu64</model></cpu>'
 REPLICATION_ADDRESS = {"alpha": "203.0.113.11", "beta": "203.0.113.12"}
+HANDLER = "/usr/sbin/dualsrm-host fence-peer"
 KERNEL_VERSION = {Dialect.EIGHT: "8.4.11", Dialect.NINE: "9.2.18"}
 
 
@@ -22,7 +23,8 @@ def host_view(pair: SimPair, host: str) -> model.HostView:
     """Everything one host says."""
     machine = pair.machines[host]
     system = model.SystemView(machine.interfaces, machine.clock_offset_seconds, machine.other_managers)
-    return model.HostView(host, drbd_view(pair, host), libvirt_view(pair, host), system)
+    libvirt = libvirt_view(pair, host) if machine.libvirtd else model.Unknown("libvirtd does not answer")
+    return model.HostView(host, drbd_view(pair, host), libvirt, system)
 
 
 def silent_view(host: str, why: str) -> model.HostView:
@@ -37,19 +39,25 @@ def drbd_view(pair: SimPair, host: str) -> model.DrbdView:
     links = {f"/dev/drbd/by-res/{n.resource}/{i}": minor for n in nodes for i, minor in enumerate(n.minors)}
     return model.DrbdView(
         version=KERNEL_VERSION[pair.dialect],
-        resources=tuple(_resource(pair, node) for node in nodes if node.up),
+        resources=tuple(resource_view(pair, node) for node in nodes if node.up),
         configured=tuple(node.resource for node in nodes),
-        drift=tuple(line for node in nodes if node.up for line in _drift(node)),
+        drift=tuple(line for node in nodes if node.up for line in _drift(pair.dialect, node)),
         device_links=links,
+        handlers={n.resource: model.FenceHandler(HANDLER, runnable=True) for n in nodes if pair.machines[host].handler},
+        helper="/sbin/drbdadm",
     )
 
 
-def _drift(node: Node) -> tuple[str, ...]:
-    """The files never allow two primaries: while the window is open `adjust` would close it (drbdadm_adjust.c)."""
-    return (f"drbdsetup net-options {node.resource} --allow-two-primaries=no",) if node.two_primaries else ()
+def _drift(dialect: Dialect, node: Node) -> tuple[str, ...]:
+    """The files never allow two primaries nor freeze: in a window `adjust` would take both back (drbdadm_adjust.c)."""
+    verb = "disk-options" if dialect is Dialect.EIGHT else "net-options"
+    two = [f"drbdsetup net-options {node.resource} --allow-two-primaries=no"] if node.two_primaries else []
+    fencing = node.fencing != model.AT_REST
+    return (*two, *([f"drbdsetup {verb} {node.resource} --fencing={model.AT_REST}"] if fencing else []))
 
 
-def _resource(pair: SimPair, node: Node) -> model.Resource:
+def resource_view(pair: SimPair, node: Node) -> model.Resource:
+    """One resource as that side sees it."""
     nine = pair.dialect is Dialect.NINE
     held = bool(pair.drbd.holders(node.host, node.resource))
     volumes = tuple(

@@ -14,6 +14,7 @@ from dualsrm.model import (
     Disk,
     DiskState,
     DomainState,
+    FenceHandler,
     Finding,
     HostDevice,
     LockHolder,
@@ -67,6 +68,14 @@ CDROM = Disk("sda", "cdrom", "file", "/iso/debian.iso", "default")
 OTHER = b.domain("mail", uuid="other", disks=(b.disk(source="/dev/drbd/by-res/web/0"),))
 OFF = replace(OTHER, state=DomainState.SHUTOFF)
 STANDALONE = ConnectionState.STANDALONE
+
+
+HANDLER_LINE = 'handlers { fence-peer "/usr/sbin/dualsrm-host fence-peer"; }'
+DRIFTED = b.change_drbd(OK, BETA, drift=("drbdsetup-84 disk-options 0 --set-defaults --fencing=resource-only",))
+
+
+def handled_by(command: str, *, runnable: bool = True) -> Snapshot:
+    return b.change_drbd(OK, ALPHA, handlers={"web": FenceHandler(command, runnable=runnable)})
 
 
 def memory_to(address: str) -> Snapshot:
@@ -219,7 +228,30 @@ POLICY = (
     Changed("0pri", b.change_options(OK, BETA, after_sb_0pri="discard-zero-changes"), "after-split-brain", WARNING,
             ("discard-zero-changes", "beta")),
     Changed("rr", b.change_options(OK, BETA, rr_conflict="violently"), "resync-role-conflict", FAILED, ("violently",)),
-    Changed("fencing", b.change_options(OK, BETA, fencing="dont-care"), "fencing-policy", WARNING, ("dont-care",)),
+    Changed("no handler", b.change_drbd(OK, BETA, handlers={}), "fence-handler", FAILED,
+            ("no fence-peer handler on beta",), f"'{HANDLER_LINE}' and 'disk {{ fencing resource-only; }}'"),
+    Changed("no handler, DRBD 9", b.change_drbd(OK, BETA, handlers={}, version="9.2.18"), "fence-handler", FAILED, (),
+            "'net { fencing resource-only; }'"),
+    Changed("other handler", handled_by("/usr/lib/drbd/crm-fence-peer.9.sh"), "fence-handler", FAILED,
+            ("not dualsrm's: /usr/lib/drbd/crm-fence-peer.9.sh", "alpha"), "ssh beta 'drbdadm adjust web'"),
+    Changed("no program", handled_by("/opt/bin/dualsrm-host fence-peer", runnable=False), "fence-handler", FAILED,
+            ("missing on alpha", "/opt/bin/dualsrm-host is no program"),
+            "ssh alpha 'ln -s /opt/dualsrm/bin/dualsrm-host /opt/bin/dualsrm-host'"),
+    Changed("no helper", b.change_drbd(OK, BETA, helper="/bin/true"), "fence-handler", FAILED,
+            ("calls /bin/true", "beta"), "usermode_helper"),
+    Changed("empty helper", b.change_drbd(OK, BETA, helper=""), "fence-handler", FAILED, ("calls nothing",)),
+    Changed("handlers unknown", b.change_drbd(OK, ALPHA, handlers=NOBODY), "fence-handler", UNKNOWN, ("timed out",),
+            "ssh alpha 'drbdadm -d fence-peer web'"),
+    Changed("helper unknown", b.change_drbd(OK, ALPHA, helper=NOBODY), "fence-handler", UNKNOWN, ("timed out",),
+            "ssh alpha 'cat /sys/module/drbd/parameters/usermode_helper'"),
+    Changed("no fencing", b.change_options(OK, BETA, fencing="dont-care"), "fencing-policy", FAILED,
+            ("dont-care", "beta"), "'disk { fencing resource-only; }'"),
+    Changed("half fencing", b.change_options(OK, BETA, fencing="dont-care/resource-only"), "fencing-policy", FAILED,
+            ("dont-care/resource-only",)),
+    Changed("fencing of files", b.change_options(OK, BETA, fencing="resource-and-stonith"), "fencing-policy", FAILED,
+            ("resource-and-stonith", "beta"), "the files ask for it"),
+    Changed("fencing of a move", b.change_options(DRIFTED, BETA, fencing="resource-and-stonith"), "fencing-policy",
+            FAILED, ("resource-and-stonith",), "dualsrm recover", also=("config-in-force",)),
 )  # fmt: skip
 
 TARGET = (
@@ -283,6 +315,8 @@ HARMLESS = {
     "defined there, same uuid": b.add_domain(OK, BETA, replace(b.domain(), state=DomainState.SHUTOFF)),
     "quorum held": b.change_volume(OK, BETA, quorum=True),
     "no nic": b.change_domain(OK, ALPHA, nics=()),
+    "handler elsewhere": handled_by("/opt/dualsrm-0.1/bin/dualsrm-host fence-peer"),
+    "drbdadm elsewhere": b.change_drbd(OK, BETA, helper="/usr/sbin/drbdadm"),
     "user nic": b.change_domain(OK, ALPHA, nics=(Nic("user", None),)),
     "network there": b.change_domain(OK, ALPHA, nics=(Nic("network", "default"),)),
     "newer target": b.change_libvirt(OK, BETA, libvirt_version=10_000_000, hypervisor_version=9_000_000),
@@ -330,7 +364,8 @@ def test_each_resource_of_a_guest_is_looked_at() -> None:
     snapshot = b.change_domain(OK, ALPHA, disks=(b.disk(), b.disk("vdb", "/dev/drbd1")))
     for host in b.HOSTS:
         both = (b.resource(primary=host == ALPHA, at=host), b.resource("log", minor=1, primary=host == ALPHA, at=host))
-        snapshot = b.change_drbd(snapshot, host, resources=both)
+        handlers = {found.name: b.HANDLER for found in both}
+        snapshot = b.change_drbd(snapshot, host, resources=both, handlers=handlers)
     assert blocking(findings(snapshot)) == ()
     asleep = replace(b.resource("log", minor=1, primary=False, at=BETA), suspended=("user",))
     snapshot = b.change_drbd(snapshot, BETA, resources=(b.resource(primary=False, at=BETA), asleep))
@@ -355,10 +390,38 @@ def test_a_resource_without_a_connection_is_not_connected(host: str) -> None:
         ("protocol", "B", "protocol-c"),
         ("after_sb_2pri", "violently-as0p", "after-split-brain"),
         ("rr_conflict", "call-pri-lost", "resync-role-conflict"),
+        ("fencing", "dont-care", "fencing-policy"),
     ],
 )
 def test_a_policy_counts_from_either_end(host: str, option: str, value: object, check: str) -> None:
     found = blocking(findings(b.change_options(OK, host, **{option: value})))
     assert [(finding.check, finding.severity, finding.subject) for finding in found] == [
         (check, FAILED, f"web on {host}")
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dualsrm-host fence-peer",
+        "/usr/sbin/dualsrm-host",
+        "/usr/sbin/dualsrm-host fence-peer; true",
+        "/usr/sbin/dualsrm-host fence-peer ",
+        "/usr/sbin/not-dualsrm-host fence-peer",
+        "/a b/dualsrm-host fence-peer",
+        "",
+    ],
+)
+def test_only_dualsrms_own_handler_will_do(command: str) -> None:
+    """Whatever the shell makes of another line, its answer would not be dualsrm's."""
+    (finding,) = blocking(findings(handled_by(command)))
+    assert (finding.check, finding.severity, finding.subject) == ("fence-handler", FAILED, "web on alpha")
+
+
+def test_each_host_counts_for_itself() -> None:
+    snapshot = b.change_drbd(b.change_drbd(OK, ALPHA, handlers={}), BETA, handlers={"mail": b.HANDLER})
+    found = blocking(findings(snapshot))
+    assert [(finding.check, finding.subject) for finding in found] == [
+        ("fence-handler", "web on alpha"),
+        ("fence-handler", "web on beta"),
     ]

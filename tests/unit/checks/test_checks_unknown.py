@@ -51,6 +51,8 @@ NEEDED: dict[str, Hole] = {
     **{f"{host} lock": in_snapshot(lambda s, h=host: replace(s, locks={**s.locks, h: NOBODY})) for host in HOSTS},  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     **{f"{host} drift": in_snapshot(lambda s, h=host: b.change_drbd(s, h, drift=NOBODY)) for host in HOSTS},  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     **{f"{host} options": in_snapshot(lambda s, h=host: b.change_resource(s, h, options=NOBODY)) for host in HOSTS},  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    **{f"{host} handlers": in_snapshot(lambda s, h=host: b.change_drbd(s, h, handlers=NOBODY)) for host in HOSTS},  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    **{f"{host} helper": in_snapshot(lambda s, h=host: b.change_drbd(s, h, helper=NOBODY)) for host in HOSTS},  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     "alpha job": in_snapshot(lambda s: b.change_domain(s, ALPHA, job_active=NOBODY)),
     "beta machines": in_snapshot(lambda s: b.change_libvirt(s, BETA, machines=NOBODY)),
     "beta memory": in_snapshot(lambda s: b.change_libvirt(s, BETA, free_memory_bytes=NOBODY)),
@@ -99,7 +101,8 @@ def test_every_fact_the_model_lets_be_unknown_has_a_hole_here() -> None:
         if has_maybe(str(field.type))
     }
     assert named == {
-        "Resource.options", "DrbdView.configured", "DrbdView.drift", "Domain.job_active", "LibvirtView.machines",
+        "Resource.options", "DrbdView.configured", "DrbdView.drift", "DrbdView.handlers", "DrbdView.helper",
+        "Domain.job_active", "LibvirtView.machines",
         "LibvirtView.free_memory_bytes", "HostView.drbd", "HostView.libvirt", "HostView.system", "MoveFacts.cpu",
         "MoveFacts.peer_link", "Snapshot.locks", "HostView.peer_link",
     }  # fmt: skip

@@ -84,8 +84,8 @@ def test_migrate(program: Program, pair: SimPair) -> None:
     assert pair.running_on("web") == ("beta",)
     assert "web: moved (alpha -> beta)" in ran.out
     assert "outage about 300 ms" in ran.out
-    assert "[1/8] recheck" in ran.err
-    assert "[1/8]" not in ran.out
+    assert "[1/10] recheck" in ran.err
+    assert "[1/10]" not in ran.out
 
 
 def test_migrate_for_programs(program: Program) -> None:
@@ -93,7 +93,7 @@ def test_migrate_for_programs(program: Program) -> None:
     assert ran.code == ExitCode.OK
     result = ran.document["result"]
     assert (result["state"], result["exit_code"], result["target"]) == ("moved", 0, "beta")
-    assert "[1/8] recheck" in ran.err
+    assert "[1/10] recheck" in ran.err
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
@@ -104,7 +104,8 @@ def test_a_dry_run_touches_nothing(program: Program, pair: SimPair, tmp_path: Pa
     assert not (tmp_path / "state").exists()
     assert "promote web on beta" in ran.out
     if as_json:
-        assert [step["name"] for step in ran.document["plan"]][:4] == ["recheck", "open window", "promote", "migrate"]
+        names = [step["name"] for step in ran.document["plan"]]
+        assert names[:5] == ["recheck", "arm", "open window", "promote", "migrate"]
         assert ran.document["result"] is None
 
 

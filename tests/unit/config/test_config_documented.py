@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -13,6 +14,7 @@ from dualsrm.config import (
     HostSection,
     MigrationSettings,
     PairSection,
+    ScheduleStep,
     SshSettings,
     StateSettings,
     load,
@@ -24,6 +26,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "pairs.NAME": PairSection,
     "ssh": SshSettings,
     "migration": MigrationSettings,
+    "[migration.schedule]": ScheduleStep,
     "state": StateSettings,
 }
 
@@ -39,7 +42,7 @@ def test_every_key_is_documented_and_no_other() -> None:
     assert {name: set(keys) for name, keys in documented().items()} == {
         name: set(section.model_fields) for name, section in SECTIONS.items()
     }
-    assert {name.partition(".")[0] for name in SECTIONS} == set(Document.model_fields)
+    assert {name.strip("[]").partition(".")[0] for name in SECTIONS} == set(Document.model_fields)
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -48,6 +51,9 @@ def test_defaults_are_the_documented_ones() -> None:
             said = documented()[name][key]
             if field.is_required():
                 assert said == "required"
+            elif isinstance(field.default, tuple):
+                steps = tomllib.loads(f"steps = {said.strip('`')}")["steps"]
+                assert tuple(ScheduleStep(**step) for step in steps) == field.default
             elif field.default is not None:
                 assert said == f"`{json.dumps(field.default)}`"
 
@@ -58,10 +64,11 @@ def test_the_schema_describes_itself() -> None:
         assert all(field.description for field in section.model_fields.values())
 
 
-def test_the_example_is_valid(tmp_path: Path) -> None:
-    example = re.search(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert example is not None
+def test_the_examples_are_valid(tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
     file = tmp_path / "dualsrm.toml"
-    file.write_text(example[1])
+    file.write_text("\n".join(examples))
     file.chmod(0o600)
-    assert set(load(file).hosts) == {"alpha", "beta"}
+    settings = load(file)
+    assert set(settings.hosts) == {"alpha", "beta"}
+    assert [step.after_pass for step in settings.migration.schedule] == [4, 8]

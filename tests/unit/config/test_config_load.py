@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dualsrm.config import Settings, load
+from dualsrm.convergence import AtDeadline, Convergence, Rung, SetDowntime, StartPostCopy
 from dualsrm.errors import ConfigError, ExitCode
 from dualsrm.model import Host, Pair
 
@@ -60,7 +61,20 @@ def test_the_shortest_file_and_its_defaults(file: Path) -> None:
     assert settings.pairs == {"lab": Pair("lab", ("alpha", "beta"))}
     assert (settings.ssh.identity_file, settings.ssh.known_hosts) == (None, None)
     assert settings.migration.transport == "tls"
-    assert (settings.migration.bandwidth_mib_s, settings.migration.deadline_s) == (0, 600)
+    assert (settings.migration.bandwidth_mib_s, settings.migration.deadline_s) == (0, 300)
+    assert settings.migration.auto_converge
+    assert not settings.migration.post_copy
+    assert settings.migration.convergence == Convergence(
+        ladder=(
+            Rung(SetDowntime(0.5), after_passes=5),
+            Rung(SetDowntime(1), after_passes=10),
+            Rung(SetDowntime(2), after_passes=20),
+        ),
+        deadline_s=300,
+        deadline_s_per_gib=60,
+        at_deadline=AtDeadline.ABORT,
+        pause_s=60,
+    )
     assert settings.state.directory == "/var/lib/dualsrm"
 
 
@@ -176,6 +190,15 @@ def instead(key: str, value: str, *, table: str = "hosts.alpha") -> str:
         ("migration", "deadline_s", "0", "greater than or equal to 1"),
         ("migration", "bandwidth_mib_s", "-1", "greater than or equal to 0"),
         ("migration", "deadline_s", "1.5", "allowed is a valid integer"),
+        ("migration", "deadline_s_per_gib", "-1", "greater than or equal to 0"),
+        ("migration", "at_deadline", '"wait"', "found 'wait'; allowed is 'abort' or 'pause'"),
+        ("migration", "at_deadline", '"cold"', "this version cannot move a guest cold yet"),
+        ("migration", "pause_s", "5", 'no effect without at_deadline = "pause"'),
+        ("migration", "auto_converge", '"yes"', "found 'yes'; allowed is a valid boolean"),
+        ("migration", "throttle_initial_percent", "0", "greater than or equal to 1"),
+        ("migration", "throttle_increment_percent", "100", "less than or equal to 99"),
+        ("migration", "schedule", "5", "found 5; allowed is a list"),
+        ("migration", "schedule", "[5]", "found 5; allowed is a table"),
         ("ssh", "identity_file", '"~/.ssh/id"', "absolute path"),
         ("state", "directory", '"state"', "absolute path"),
         ("stat", "directory", '"/x"', "did you mean 'state'?"),
@@ -221,6 +244,69 @@ def test_a_name_becomes_a_file_name(file: Path, kind: str, name: str) -> None:
     seen = wrong(file, text)
     assert "letters, digits, dot, dash and underscore" in seen
     assert "\x1b" not in seen
+
+
+# --- the schedule ---------------------------------------------------------------------------------
+
+
+def scheduled(steps: str, rest: str = "") -> str:
+    return f"{GOOD}[migration]\nschedule = {steps}\n{rest}"
+
+
+def test_a_schedule_of_its_own(file: Path) -> None:
+    pauses = "{ after_s = 30, downtime_ms = 500 }, { after_pass = 8, downtime_ms = 700 }"
+    steps = f"[{pauses}, {{ after_s = 90, post_copy = true }}]"
+    migration = read(file, scheduled(steps, 'at_deadline = "pause"\npause_s = 20\n')).migration
+    assert migration.convergence.ladder == (
+        Rung(SetDowntime(0.5), after_s=30),
+        Rung(SetDowntime(0.7), after_passes=8),
+        Rung(StartPostCopy(), after_s=90),
+    )
+    assert (migration.convergence.at_deadline, migration.convergence.pause_s) == (AtDeadline.PAUSE, 20)
+    assert migration.post_copy
+
+
+def test_no_schedule_at_all(file: Path) -> None:
+    assert read(file, scheduled("[]")).migration.convergence.ladder == ()
+
+
+@pytest.mark.parametrize(
+    ("steps", "key", "says"),
+    [
+        ("[{ downtime_ms = 5 }]", "schedule.1", "either after_s or after_pass"),
+        ("[{ after_s = 1, after_pass = 1, downtime_ms = 5 }]", "schedule.1", "either after_s or after_pass"),
+        ("[{ after_s = 1 }]", "schedule.1", "either downtime_ms or post_copy"),
+        ("[{ after_s = 1, downtime_ms = 5, post_copy = true }]", "schedule.1", "either downtime_ms or post_copy"),
+        ("[{ after_s = 1, post_copy = false }]", "schedule.1.post_copy", "allowed is true"),
+        ("[{ after_s = 1, downtime = 5 }]", "schedule.1.downtime", "did you mean 'downtime_ms'?"),
+        ("[{ after_s = 1, downtime_ms = 5 }, { after_s = 0, downtime_ms = 6 }]", "schedule.2.after_s", "or equal to 1"),
+        ("[{ after_s = 1, downtime_ms = 5 }, { after_s = 2, downtime_ms = 5 }]", "schedule", "downtime_ms must grow"),
+        ("[{ after_s = 2, downtime_ms = 5 }, { after_s = 1, downtime_ms = 6 }]", "schedule", "after_s must grow"),
+        ("[{ after_pass = 2, downtime_ms = 5 }, { after_pass = 2, downtime_ms = 6 }]", "schedule", "after_pass must"),
+        ("[{ after_s = 1, post_copy = true }, { after_s = 2, downtime_ms = 5 }]", "schedule", "post_copy is the last"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(file: Path, steps: str, key: str, says: str) -> None:
+    seen = wrong(file, scheduled(steps))
+    assert f"migration.{key} (line 16): " in seen
+    assert says in seen
+    assert "errors:" not in seen
+
+
+def test_steps_as_tables_of_their_own_have_their_lines(file: Path) -> None:
+    entry = "[[migration.schedule]]\nafter_s = {}\ndowntime_ms = {}\n"
+    assert len(read(file, GOOD + entry.format(1, 5) + entry.format(2, 6)).migration.schedule) == 2
+    assert "migration.schedule.2.downtime_ms (line 20)" in wrong(file, GOOD + entry.format(1, 5) + entry.format(2, 0))
+
+
+@pytest.mark.parametrize(
+    ("key", "idle"),
+    [("throttle_initial_percent = 5", "auto_converge = false"), ("pause_s = 5", 'at_deadline = "abort"')],
+)
+def test_a_key_that_another_one_makes_idle_is_refused(file: Path, key: str, idle: str) -> None:
+    """In whatever order they stand."""
+    for lines in (f"{key}\n{idle}\n", f"{idle}\n{key}\n"):
+        assert "it has no effect without" in wrong(file, f"{GOOD}[migration]\n{lines}")
 
 
 # --- hosts and pairs ------------------------------------------------------------------------------
@@ -280,7 +366,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
-keys = st.sampled_from(["hosts", "pairs", "alpha", "address", "ssh", "migration", "port", "x"])
+keys = st.sampled_from(["hosts", "pairs", "alpha", "address", "ssh", "migration", "schedule", "port", "x"])
 
 
 def toml(value: object) -> str:

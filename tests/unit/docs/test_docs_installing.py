@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dualsrm.hosts.drbd import Dialect, fencing_verb
 from tests.unit.docs.pages import DOCS, REPOSITORY, rows, sections
 
 HOSTS = REPOSITORY / "dualsrm" / "hosts"
@@ -12,15 +13,26 @@ TABLE = {name: commands for name, _, commands in rows(sections(DOCS / "installin
 
 def test_every_script_and_program_is_named() -> None:
     scripts = {path.name for path in (HOSTS / "scripts").glob("*.sh")}
-    assert set(TABLE) == scripts | {"virsh", "drbdadm"}
+    assert set(TABLE) == scripts | {"virsh", "drbdadm", "dualsrm-host"}
 
 
 def test_every_drbd_command_of_the_probe_is_named() -> None:
-    run = re.findall(r"^ +section \w+ ((?:drbdsetup|drbdadm) .+)$", (HOSTS / "scripts" / "probe.sh").read_text(), re.M)
+    script = (HOSTS / "scripts" / "probe.sh").read_text()
+    run = re.findall(r"(?:section \w+ |\$\()((?:drbdsetup|drbdadm) [^\n>]+?)(?= 2>|\n)", script)
     assert len(run) == 4
     assert all(command in TABLE["probe.sh"] for command in run)
 
 
 def test_every_change_of_drbd_is_named() -> None:
     verbs = re.findall(r"self\._run\(resource, \"([a-z-]+)\"", (HOSTS / "drbd_commands.py").read_text())
+    verbs += [fencing_verb(dialect) for dialect in Dialect]
     assert set(re.findall(r"drbdadm ([a-z-]+)", TABLE["drbdadm"])) == set(verbs)
+
+
+def test_every_change_the_hosts_make_themselves_is_named() -> None:
+    machine = (REPOSITORY / "dualsrm" / "hostside" / "machine.py").read_text()
+    verbs = {
+        *re.findall(r"local_drbd\.change\(\"([a-z-]+)\"", machine),
+        *(fencing_verb(dialect) for dialect in Dialect),
+    }
+    assert set(re.findall(r"drbdadm ([a-z-]+)", TABLE["dualsrm-host"])) == verbs

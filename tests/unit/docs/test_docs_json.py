@@ -15,7 +15,7 @@ import pytest
 from dualsrm.cli.main import main
 from dualsrm.cli.output import JSON_FORMAT
 from dualsrm.model import LockHolder
-from tests.simulator.pair import BETA, Fault, ManagerCrash, SimPair
+from tests.simulator.pair import ALPHA, BETA, Fault, ManagerCrash, SimPair
 from tests.unit.cli.running import simulated, write_config
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -73,10 +73,10 @@ def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("recover")
     _die(pair, run, Fault("crash_after", "start_migration"))
     yield run("recover")  # libvirt still migrates: refused
+    pair.open_device(ALPHA, "web")  # so that the hosts cannot settle it by themselves
     pair.clock.advance(120)
-    pair.faults.append(Fault("error", "demote", times=None))
     yield run("recover")
-    pair.faults.clear()
+    pair.drbd.openers.clear()
     yield run("recover")
     pair.isolate(BETA)
     yield run("recover")

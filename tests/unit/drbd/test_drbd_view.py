@@ -29,7 +29,7 @@ def view(
     state: str,
     *,
     show: Maybe[str] | None = None,
-    configured: Maybe[str] = "multi vm1\n",
+    configured: Maybe[str] = "resource multi {\nresource vm1 {\n",
     adjust: Maybe[str] = "",
 ) -> DrbdView:
     return drbd_view(
@@ -76,6 +76,8 @@ def test_unknown_stays_unknown() -> None:
     gone = Unknown("drbdadm: exit 10")
     seen = view(Dialect.V84, "12-dual-primary.node1", show=gone, configured=gone, adjust=gone)
     assert seen.configured == gone
+    assert seen.handlers == gone
+    assert isinstance(seen.helper, Unknown)
     assert seen.drift == gone
     assert seen.resources[0].options == gone
 

@@ -8,10 +8,31 @@ from itertools import product
 
 import pytest
 
-from dualsrm.engine.conditions import replication_differs, unmet
+from dualsrm.engine.conditions import unmet
 from dualsrm.engine.environment import Environment
-from dualsrm.model import Connection, ConnectionState, DiskState, PeerVolume, ReplicationState, Resource, Role, Volume
-from dualsrm.plan.steps import Condition, GuestGone, GuestRuns, Replicating, RoleIs, TwoPrimariesIs
+from dualsrm.model import (
+    AT_REST,
+    IN_WINDOW,
+    Connection,
+    ConnectionState,
+    DiskState,
+    PeerVolume,
+    ReplicationState,
+    Resource,
+    Role,
+    Volume,
+)
+from dualsrm.plan.steps import (
+    Condition,
+    FencingIs,
+    GuestGone,
+    GuestRuns,
+    Replicating,
+    RoleIs,
+    SafeToPart,
+    TwoPrimariesIs,
+)
+from dualsrm.replication import replication_differs
 from tests.builders import resource
 from tests.simulator.driving import one_by_one
 from tests.simulator.pair import WEB, SimPair
@@ -124,6 +145,35 @@ def test_the_option_is_what_was_read_not_what_was_set(allowed: bool) -> None:
     assert bool(seen(pair, condition)) != allowed
 
 
+@pytest.mark.parametrize("policy", [AT_REST, IN_WINDOW])
+def test_the_freeze_policy_is_what_was_read_on_that_host(policy: str) -> None:
+    pair = SimPair("9", [WEB])
+    condition = FencingIs("beta", "web", policy)
+    assert bool(seen(pair, condition)) == (policy == IN_WINDOW)
+    pair.drbd.set_fencing("alpha", "web", IN_WINDOW)
+    assert bool(seen(pair, condition)) == (policy == IN_WINDOW), "each side has its own"
+    pair.drbd.set_fencing("beta", "web", IN_WINDOW)
+    assert bool(seen(pair, condition)) == (policy == AT_REST)
+
+
+def test_a_pair_that_lost_its_link_may_part_once_the_hosts_have_agreed() -> None:
+    pair = SimPair("9", [WEB])
+    assert not seen(pair, SafeToPart("alpha", "web"))
+    pair.cut_link()
+    pair.clock.advance(60)
+    assert "Connecting" in seen(pair, Replicating("alpha", "web"))
+    assert not seen(pair, SafeToPart("alpha", "web")), "beta outdated itself over the management network"
+    assert not seen(pair, SafeToPart("beta", "web"))
+
+
+def test_a_pair_whose_hosts_cannot_talk_may_not_part() -> None:
+    pair = SimPair("9", [WEB])
+    pair.cut_management_between_hosts()
+    pair.cut_link()
+    pair.clock.advance(120)
+    assert "Connecting" in seen(pair, SafeToPart("alpha", "web"))
+
+
 @pytest.mark.parametrize(
     "condition",
     [
@@ -131,7 +181,9 @@ def test_the_option_is_what_was_read_not_what_was_set(allowed: bool) -> None:
         GuestGone("beta", "web", "uuid"),
         RoleIs("beta", "web", primary=False),
         Replicating("beta", "web"),
+        SafeToPart("beta", "web"),
         TwoPrimariesIs("beta", "web", allowed=False),
+        FencingIs("beta", "web", AT_REST),
     ],
     ids=str,
 )

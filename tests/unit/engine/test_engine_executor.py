@@ -263,7 +263,7 @@ def test_a_window_closed_by_undoing_has_a_length(bench: Bench) -> None:
 
 
 def whole_move(pair: SimPair) -> Plan:
-    goal = MoveGoal("web", pair.libvirt.guests["web"].uuid, ("web",), "alpha", "beta", 60)
+    goal = MoveGoal("lab", "web", pair.libvirt.guests["web"].uuid, ("web",), "alpha", "beta", 60)
     return plan_move(goal)
 
 

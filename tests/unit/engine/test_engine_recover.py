@@ -9,7 +9,7 @@ import pytest
 
 from dualsrm.engine.recover import _must_see_both, see_guests
 from dualsrm.errors import ExitCode, HostUnreachable, Refused
-from dualsrm.model import DomainState, LockHolder, Role, Unknown
+from dualsrm.model import IN_WINDOW, DomainState, LockHolder, Role, Unknown
 from dualsrm.outcome import Presence
 from tests.builders import (
     ALPHA,
@@ -112,7 +112,7 @@ def test_another_managers_lock_is_its_own(manager: Manager, tmp_path: Path) -> N
 
 
 def test_our_own_dead_operations_lock_is_released_without_being_told(manager: Manager) -> None:
-    killed(manager, Fault("crash_after", "promote"))
+    killed(manager, Fault("crash_after", "promote"), wait_s=1.0)
     assert manager.pair.machines["beta"].locks
     report = manager.recover()
     assert (report.exit_code, report.settled) == (ExitCode.OK, ("web",))
@@ -122,11 +122,29 @@ def test_our_own_dead_operations_lock_is_released_without_being_told(manager: Ma
 
 
 def test_an_operation_is_not_called_closed_while_a_guest_is_not_settled(manager: Manager) -> None:
-    killed(manager, Fault("crash_after", "promote"))
-    manager.pair.faults.append(Fault("lie", "set_two_primaries", times=None))
+    killed(manager, Fault("crash_after", "promote"), wait_s=1.0)
+    manager.pair.open_device("beta", "web", seconds=90)
     assert manager.recover().exit_code is ExitCode.NEEDS_ATTENTION
-    manager.pair.faults.clear()
+    manager.pair.clock.advance(90)
     assert len(manager.recover().closed_operations) == 1
+
+
+def test_after_the_hosts_closed_the_window_alone_only_the_lock_is_left(manager: Manager) -> None:
+    """The dead-man's work: a minute after the manager's death recovery has nothing to settle."""
+    killed(manager, Fault("crash_after", "promote"), wait_s=60.0)
+    for machine in manager.pair.machines.values():
+        assert not machine.left
+    report = manager.recover()
+    assert (report.exit_code, report.settled) == (ExitCode.OK, ())
+    assert not manager.pair.machines["beta"].locks
+    assert len(report.closed_operations) == 1
+
+
+@pytest.mark.parametrize("at", [ALPHA, BETA])
+def test_a_fencing_policy_left_from_a_window_disturbs(at: str) -> None:
+    """Nothing is open, but the next lost link would freeze the guest with nobody to decide."""
+    (seen,) = see_guests(change_options(snapshot(), at, fencing=IN_WINDOW), {})
+    assert seen.disturbed == ("web",)
 
 
 def test_a_lock_nobody_can_read_is_refused_with_what_its_host_says_to_do(

@@ -16,9 +16,9 @@ from dualsrm.errors import ExitCode
 from dualsrm.outcome import Outcome, Verdict
 from dualsrm.plan.move import MoveGoal
 from dualsrm.plan.recover import Recovery
-from dualsrm.plan.steps import Replicating, RoleIs
+from dualsrm.plan.steps import Replicating, RoleIs, SafeToPart
 
-GOAL = MoveGoal("web", "uuid", ("web",), "alpha", "beta", 600)
+GOAL = MoveGoal("lab", "web", "uuid", ("web",), "alpha", "beta", 600)
 FAILURE = Failure("demote", "held open", "")
 
 
@@ -112,12 +112,24 @@ def test_a_recovery_is_as_bad_as_its_worst_guest(
 
 def test_only_replication_seen_broken_after_a_move_is_called_lost() -> None:
     role = Failure("demote", "held open", unmet=(Unmet(RoleIs("alpha", "web", primary=False), "web is Primary"),))
-    link = Failure("leave source", "cut", unmet=(Unmet(Replicating("beta", "web"), "web is Connecting"),))
+    link = Failure("verify", "cut", unmet=(Unmet(Replicating("beta", "web"), "web is Connecting"),))
+    undecided = Unmet(SafeToPart("beta", "web"), "web is Connecting")
     moved = crossed(Outcome.MOVED)
     assert report(Run(failure=role, crossing=moved, touched=True)).state is MoveState.MOVED_UNSETTLED
     silent = Unmet(Replicating("beta", "web"), "beta does not answer", asked=False)
-    unseen = Failure("leave source", "no answer", unmet=(silent,))
+    unseen = Failure("verify", "no answer", unmet=(silent,))
     assert report(Run(failure=unseen, crossing=moved, touched=True)).state is MoveState.MOVED_UNSETTLED
+    apart = Failure("leave source", "cut", unmet=(undecided,))
+    assert report(Run(failure=apart, crossing=moved, touched=True)).state is MoveState.MOVED_UNSETTLED
     lost = report(Run(failure=link, crossing=moved, touched=True))
     assert lost.state is MoveState.REPLICATION_LOST
-    assert "discard nothing" in lost.fix
+    assert "resync by themselves" in lost.fix
+
+
+def test_in_doubt_says_how_to_go_on_when_the_source_is_lost_for_good() -> None:
+    """In the order that works: confirmed off, then Primary, then the guest."""
+    fix = report(Run(failure=Failure("migrate", "x"), crossing=crossed(Outcome.IN_DOUBT), touched=True)).fix
+    off, promote, start = (
+        fix.index(words) for words in ("dualsrm-host peer-is-off alpha", "drbdadm primary web", "virsh start web")
+    )
+    assert fix.index("on beta") < off < promote < start

@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 from dualsrm.engine.ports import HostPort, JobProgress
 from dualsrm.errors import CommandFailed, DeadlineExceeded, DeviceHeldOpen
 from dualsrm.hosts.calls import begin, within
+from dualsrm.hosts.drbd import Dialect
 from dualsrm.hosts.drbd_commands import DrbdCommands, refusal
 from dualsrm.hosts.host import RealHost
-from dualsrm.hosts.libvirt.migration import FLAGS, MigrationSettings, job_progress, migration_arguments
+from dualsrm.hosts.libvirt.migration import FLAGS, MigrationSettings, Throttle, job_progress, migration_arguments
 from dualsrm.hosts.locks import HostLocks, lock_text, parse_lock
 from dualsrm.hosts.processes import openers, qemu_alive
 from dualsrm.hosts.ssh import Completed, SshConnection
 from dualsrm.hosts.text import clean, decode
-from dualsrm.model import Host, LockHolder, Unknown
+from dualsrm.model import IN_WINDOW, Host, LockHolder, Unknown
 from tests.unit.hosts.sshd import Sshd
 
 ME = LockHolder("20261122T110000-web", "manager (pid 7)", "2026-11-22T11:00:00+00:00")
@@ -173,6 +174,25 @@ def test_names_that_are_no_resource_are_not_run(ssh: SshConnection, name: str) -
         DrbdCommands(ssh).promote(name)
 
 
+class _Said:
+    """A connection that notes what was to be run, and says that it worked."""
+
+    def __init__(self) -> None:
+        self.host = Host("alpha", "a", "a", "qemu+ssh://beta/system")
+        self.argv: list[str] = []
+
+    def run(self, argv: list[str], *, deadline_s: float) -> Completed:
+        self.argv = argv
+        return Completed(0, "", "")
+
+
+@pytest.mark.parametrize(("dialect", "verb"), [(Dialect.V84, "disk-options"), (Dialect.V9, "net-options")])
+def test_the_freeze_policy_is_an_option_of_the_disk_on_84_and_of_the_net_on_9(dialect: Dialect, verb: str) -> None:
+    ssh = _Said()
+    DrbdCommands(ssh).set_fencing("web", IN_WINDOW, dialect)  # type: ignore[arg-type]  # it runs nothing
+    assert ssh.argv == ["drbdadm", verb, "--fencing=resource-and-stonith", "web"]
+
+
 def test_migration_arguments() -> None:
     target = Host("beta", "10.79.0.12", "10.79.2.12", "qemu+ssh://beta/system")
     assert migration_arguments(target, MigrationSettings()) == ({"migrate_uri": "tcp://10.79.2.12"}, FLAGS)
@@ -187,6 +207,32 @@ def test_migration_arguments() -> None:
         | libvirt.VIR_MIGRATE_NON_SHARED_INC
     )
     assert not flags & never
+
+
+def test_what_makes_a_copy_converge_is_told_at_the_start() -> None:
+    target = Host("beta", "10.79.0.12", "10.79.2.12", "qemu+ssh://beta/system")
+    parameters, flags = migration_arguments(target, MigrationSettings(throttle=Throttle(30, 15)))
+    assert (parameters["auto_converge.initial"], parameters["auto_converge.increment"]) == (30, 15)
+    assert flags == FLAGS | libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    parameters, flags = migration_arguments(target, MigrationSettings(post_copy=True))
+    assert parameters == {"migrate_uri": "tcp://10.79.2.12"}
+    assert flags == FLAGS | libvirt.VIR_MIGRATE_POSTCOPY
+
+
+def test_the_limit_holds_in_post_copy_too() -> None:
+    """QEMU has two limits, and none by default for post-copy."""
+    target = Host("beta", "10.79.0.12", "10.79.2.12", "qemu+ssh://beta/system")
+    parameters, _ = migration_arguments(target, MigrationSettings(bandwidth_mib_per_s=50, post_copy=True))
+    assert (parameters["bandwidth"], parameters["bandwidth.postcopy"]) == (50, 50)
+
+
+def test_statistics_of_another_job_say_nothing() -> None:
+    """The job that brought the guest here, or a dump that our migration still waits for."""
+    figures = {"memory_total": 100, "memory_processed": 60, "downtime": 289}
+    own = job_progress({**figures, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT})
+    assert own == job_progress(figures) == JobProgress(100, 60, None, None, None, 0.289)
+    for operation in (libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, libvirt.VIR_DOMAIN_JOB_OPERATION_DUMP):
+        assert job_progress({**figures, "operation": operation}) == JobProgress()
 
 
 def test_job_statistics() -> None:

@@ -17,14 +17,16 @@ from typing import Any
 import libvirt
 import pytest
 
+from dualsrm.engine.ports import JobEnded
 from dualsrm.errors import CommandFailed, DeadlineExceeded, HostUnreachable
 from dualsrm.hosts.libvirt import connection as connection_module
 from dualsrm.hosts.libvirt import domains
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, error_code
+from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings, stand_still
 from dualsrm.hosts.libvirt.pump import Pump
 from dualsrm.hosts.libvirt.view import LibvirtReader, job_active
 from dualsrm.hosts.ssh import SshConnection
-from dualsrm.model import DomainState, Unknown
+from dualsrm.model import DomainState, Host, Unknown
 from tests.unit.hosts.sshd import Sshd
 
 NOBODY = 65534
@@ -160,6 +162,62 @@ def test_an_incoming_migration_is_a_job() -> None:
     assert job_active(_Incoming(libvirt.VIR_ERR_OPERATION_UNSUPPORTED))
     with pytest.raises(libvirt.libvirtError):
         job_active(_Incoming(libvirt.VIR_ERR_OPERATION_INVALID))
+
+
+def state_of(virt: LibvirtConnection) -> tuple[int, int]:
+    state, reason = virt.call(lambda conn: conn.lookupByName("test").state(), deadline_s=5, what="state")
+    return state, reason
+
+
+@pytest.fixture
+def job(virt: LibvirtConnection) -> Iterator[LibvirtMigration]:
+    """A migration that was refused at once: libvirt's test driver has none."""
+    yield LibvirtMigration(virt, "test", Host("beta", "b", "b", "qemu+ssh://beta/system"), MigrationSettings())
+    if state_of(virt)[0] == libvirt.VIR_DOMAIN_PAUSED:
+        virt.call(lambda conn: conn.lookupByName("test").resume(), deadline_s=5, what="resuming")
+
+
+def test_orders_that_libvirt_refuses_are_our_errors(job: LibvirtMigration) -> None:
+    with pytest.raises(CommandFailed, match="allowing a longer pause, test on alpha"):
+        job.set_downtime(0.5)
+    with pytest.raises(CommandFailed, match="switching to post-copy, test on alpha"):
+        job.start_post_copy()
+
+
+def test_a_guest_paused_after_its_migration_ended_runs_on(virt: LibvirtConnection, job: LibvirtMigration) -> None:
+    """The migration failed a moment before the pause: libvirt would not resume this guest, and nobody else either."""
+    while not isinstance(job.poll(), JobEnded):
+        time.sleep(0.05)
+    job.suspend()
+    assert state_of(virt) == (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_UNPAUSED)
+
+
+def test_a_guest_its_owner_paused_stays_paused(virt: LibvirtConnection, job: LibvirtMigration) -> None:
+    virt.call(lambda conn: conn.lookupByName("test").suspend(), deadline_s=5, what="pausing")
+    job.suspend()
+    assert state_of(virt) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER)
+
+
+class _Migrating:
+    """A domain whose migration is under way: libvirt gives its pauses a reason of their own."""
+
+    def __init__(self) -> None:
+        self.now = [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_BOOTED]
+
+    def state(self) -> list[int]:
+        return self.now
+
+    def suspend(self) -> None:
+        self.now = [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION]
+
+    def resume(self) -> None:
+        raise AssertionError("libvirt does that when the migration ends")
+
+
+def test_a_guest_paused_while_it_migrates_is_left_to_libvirt() -> None:
+    domain = _Migrating()
+    stand_still(domain)
+    assert domain.now == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION]
 
 
 def test_no_libvirt_on_the_host(ssh: SshConnection, monkeypatch: pytest.MonkeyPatch) -> None:

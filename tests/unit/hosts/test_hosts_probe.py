@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -12,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualsrm.errors import CommandFailed
+from dualsrm.hosts.drbd import Dialect
 from dualsrm.hosts.probe import Probe, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
-from dualsrm.model import SystemView, Unknown
+from dualsrm.model import DrbdView, FenceHandler, SystemView, Unknown
+from tests.unit.drbd.captures import capture
 
 SCRIPTS = Path(__file__).parents[3] / "dualsrm" / "hosts" / "scripts"
 NONCE = "0123456789abcdef"
@@ -45,11 +49,12 @@ def test_this_machine_over_ssh(ssh: SshConnection) -> None:
 
 
 def test_looking_never_loads_the_module() -> None:
-    text = (SCRIPTS / "probe.sh").read_text()
-    guarded = text.split("[[ -e /proc/drbd ]]")[1:]
-    assert len(guarded) == 2
-    assert "drbdsetup" not in text.split("section clock_start")[0]
-    assert "drbdadm" not in text.split("section clock_start")[0]
+    functions, main = re.sub("#.*", "", (SCRIPTS / "probe.sh").read_text()).split("\nsection clock_start")
+    runs_drbd = [text for text in functions.split("\n}\n") if re.search(r"drbd(adm|setup) ", text)]
+    assert ["configured() {" in text for text in runs_drbd] == [True]
+    unguarded = re.sub(r"^( *)if \[\[ -e /proc/drbd \]\]; then$.*?^\1fi$", "", main, flags=re.MULTILINE | re.DOTALL)
+    assert unguarded.count("section") < main.count("section")
+    assert not re.search("drbd|configured", unguarded)
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,9}", fullmatch=True), st.tuples(st.text(), st.integers(0, 255))))
@@ -83,6 +88,46 @@ def test_a_probe_that_breaks_off_is_no_answer(ssh: SshConnection, monkeypatch: p
         probe(ssh)
 
 
+def kept_of(dump: str, tmp_path: Path, status: int = 0) -> tuple[str, str, int]:
+    """What the script's own `configured` makes of a dump: standard output, standard error, exit status."""
+    (tmp_path / "dump").write_text(dump)
+    script = (SCRIPTS / "probe.sh").read_text()
+    function = script[script.index("configured() {") : script.index("\n}\n", script.index("configured() {")) + 3]
+    print_it = f"cat {shlex.quote(str(tmp_path / 'dump'))}; echo 'but got hunter2' >&2; return {status}"
+    fake = f'drbdadm() {{ [[ "$1 $2 $3" == "-v dump all" ]] && {print_it}; }}'
+    done = subprocess.run(["bash", "-c", f"{fake}\n{function}configured"], capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr, done.returncode
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_of_drbds_files_only_names_and_handlers_leave_the_host(dialect: Dialect, tmp_path: Path) -> None:
+    program = tmp_path / "word"
+    program.touch(mode=0o755)
+    dump = capture(dialect, "90-handlers.alpha.dump").replace("/bin/word", str(program))
+    assert "hunter" in dump
+    kept, errors, status = kept_of(dump, tmp_path)
+    assert (errors, status) == ("", 0)
+    ours = ["resource a {", 'fence-peer "/usr/sbin/dualsrm-host fence-peer"']
+    theirs = ["resource b {", 'fence-peer "/bin/o\'b \\"x\\" $HOME \\\\ z"']
+    assert kept.splitlines() == [*ours, *theirs, 'resource "c d" {', f"fence-peer {program}", "runnable"]
+
+
+def test_what_drbdadm_says_of_files_it_cannot_read_stays_on_the_host(tmp_path: Path) -> None:
+    assert kept_of("resource a {\n    net {\n", tmp_path, status=10) == ("", "", 10)
+
+
+@pytest.mark.parametrize("what", ["a directory", "not executable", "absent"])
+def test_a_program_that_is_none_is_not_runnable(what: str, tmp_path: Path) -> None:
+    program = tmp_path / "dualsrm-host"
+    if what == "a directory":
+        program.mkdir()
+    elif what == "not executable":
+        program.touch(mode=0o644)
+    head = "# resource a on alpha: not ignored, not stacked\nresource a {\n    handlers {\n"
+    kept, _, _ = kept_of(f'{head}        fence-peer       "{program} fence-peer";\n', tmp_path)
+    assert kept == f'resource a {{\nfence-peer "{program} fence-peer"\n'
+
+
 def drbd_probe(**sections: Section) -> Probe:
     return Probe(sections, 0.0)
 
@@ -90,6 +135,22 @@ def drbd_probe(**sections: Section) -> Probe:
 def test_a_tool_that_fails_is_unknown_with_its_words() -> None:
     answer = drbd_probe(proc_drbd=Section(0, "version: 8.4.11", ""), events2=Section(20, "", "no\x1b[2J way\n"))
     assert drbd_of(answer) == Unknown("`drbdsetup events2 --now --statistics` ended with 20: no [2J way")
+
+
+def test_handlers_and_who_runs_them_come_with_the_view() -> None:
+    files = 'resource web {\nfence-peer "/usr/sbin/dualsrm-host fence-peer"\nrunnable\nresource mail {\n'
+    seen = drbd_of(
+        drbd_probe(
+            proc_drbd=Section(0, "version: 8.4.11", ""),
+            events2=Section(0, "exists -\n", ""),
+            configured=Section(0, files, ""),
+            helper=Section(0, "/sbin/drbdadm\n", ""),
+        )
+    )
+    assert isinstance(seen, DrbdView)
+    assert seen.configured == ("web", "mail")
+    assert seen.handlers == {"web": FenceHandler("/usr/sbin/dualsrm-host fence-peer", runnable=True)}
+    assert seen.helper == "/sbin/drbdadm"
 
 
 def test_a_dump_that_makes_no_sense_is_unknown() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dualsrm.hostside import settings as host_settings
 from uml import access, config_disk, settings
 from uml.access import Keys
 from uml.facts import NODES, read_facts
@@ -56,6 +57,39 @@ def test_settings_are_toml_with_both_hosts() -> None:
     assert parsed["pairs"]["lab"]["hosts"] == list(NODES)
     assert parsed["hosts"]["beta"]["migration_address"] == "10.79.2.12"
     assert parsed["ssh"] == {"identity_file": "/k", "known_hosts": "/h"}
+
+
+@pytest.mark.parametrize(("node", "peer"), [("alpha", "beta"), ("beta", "alpha")])
+def test_a_node_can_switch_off_its_peer_and_not_itself(
+    keys: Keys, node: str, peer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = read_facts()
+    files = config_disk.files(node, NODES, keys, facts, bmc_password="s3cret")
+    text, mode = files["etc/dualsrm/host.toml"]
+    assert list(tomllib.loads(text)["peers"]) == [peer]
+    assert mode == 0o600
+    assert "s3cret" not in text
+    written = tmp_path / "host.toml"
+    written.write_text(text)
+    monkeypatch.setattr(host_settings, "check_private", lambda _path: None)  # it wants root's files
+    known = host_settings.load_peer(peer, written)
+    assert known.address == facts.addresses[peer]["management"]
+    assert known.fence is not None
+    assert known.fence.options == {"ip": facts.bmcs[peer], "username": "fence", "lanplus": "1", "cipher": "3"}
+    assert files[str(known.fence.password_file).lstrip("/")] == ("s3cret\n", 0o600)
+
+
+def test_host_settings_name_the_key_and_known_hosts_the_disk_carries(keys: Keys) -> None:
+    files = config_disk.files("alpha", NODES, keys, read_facts())
+    peer = tomllib.loads(files["etc/dualsrm/host.toml"][0])["peers"]["beta"]
+    for path in (peer["identity"], peer["known_hosts"]):
+        assert files[path.lstrip("/")][1] == 0o600
+
+
+def test_without_fence_devices_nothing_says_there_is_one(keys: Keys) -> None:
+    files = config_disk.files("alpha", NODES, keys, read_facts())
+    assert "fence" not in tomllib.loads(files["etc/dualsrm/host.toml"][0])["peers"]["beta"]
+    assert not [path for path in files if "password" in path]
 
 
 def test_ssh_never_asks_and_never_waits_for_ever() -> None:

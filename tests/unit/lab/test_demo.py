@@ -25,8 +25,8 @@ class NoLab(Lab):
     def is_up(self) -> bool:
         return False
 
-    def up(self) -> bool:
-        self.asked.append("up")
+    def up(self, *, fencing: bool = True) -> bool:
+        self.asked.append("up" if fencing else "up without fence devices")
         return self.boots
 
     def down(self) -> None:

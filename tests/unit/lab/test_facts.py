@@ -32,6 +32,14 @@ def test_files_leave_dual_primary_to_the_manager() -> None:
     assert not [path for path in (PROVISION / "drbd").iterdir() if "allow-two-primaries" in path.read_text()]
 
 
+def test_every_address_on_the_management_network_is_somebody_s_own() -> None:
+    facts = read_facts()
+    nodes = [facts.addresses[node]["management"] for node in NODES]
+    everybody = [facts.manager, *nodes, *facts.bmcs.values(), *guest_addresses().values()]
+    assert len(set(everybody)) == len(everybody)
+    assert {address.rpartition(".")[0] for address in everybody} == {facts.manager.rpartition(".")[0]}
+
+
 def test_guests_differ_in_everything_that_identifies_them() -> None:
     trees = [ElementTree.parse(PROVISION / "guests" / f"{guest.name}.xml") for guest in GUESTS]  # noqa: S314 - our own file
     for path in ("uuid", "name"):

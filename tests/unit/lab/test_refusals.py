@@ -9,6 +9,7 @@ import pytest
 from uml import lab as lab_module
 from uml import layout, network
 from uml.errors import LabError
+from uml.facts import read_facts
 from uml.lab import Lab
 from uml.layout import Layout
 from uml.network import Networks
@@ -18,8 +19,8 @@ from uml.outside import printable
 def test_a_machine_without_tap_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(network, "_TUN", tmp_path / "tun")
     with pytest.raises(LabError, match="modprobe tun"):
-        Networks("dualsrm-none").create(("alpha",), "192.0.2.1")
-    assert not Networks("dualsrm-none").exists()
+        Networks("dualsrm-none", read_facts()).create(("alpha",))
+    assert not Networks("dualsrm-none", read_facts()).exists()
 
 
 def test_a_console_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualsrm.model import AT_REST, IN_WINDOW
 from dualsrm.plan.move import MoveGoal, plan_move, plan_settle
 from dualsrm.plan.steps import (
+    Arm,
     Command,
     Demote,
+    Disarm,
+    FencingIs,
     GuestGone,
     GuestRuns,
     MigrateLive,
@@ -18,6 +22,8 @@ from dualsrm.plan.steps import (
     Promote,
     Replicating,
     RoleIs,
+    SafeToPart,
+    SetFencing,
     SetTwoPrimaries,
     Step,
     TwoPrimariesIs,
@@ -29,7 +35,7 @@ BOTH = {SOURCE, TARGET}
 
 
 def plan_for(resources: tuple[str, ...]) -> Plan:
-    return plan_move(MoveGoal("web", "uuid", resources, SOURCE, TARGET, deadline_s=600))
+    return plan_move(MoveGoal("lab", "web", "uuid", resources, SOURCE, TARGET, deadline_s=600))
 
 
 def step(plan: Plan, name: str) -> Step:
@@ -44,6 +50,10 @@ def position(plan: Plan, command: Command) -> int:
 
 def inverse(command: Command) -> Command:
     match command:
+        case Arm(host):
+            return Disarm(host)
+        case SetFencing(host, resource, _):
+            return SetFencing(host, resource, AT_REST)
         case SetTwoPrimaries(host, resource, allowed):
             return SetTwoPrimaries(host, resource, not allowed)
         case Promote(host, resource):
@@ -54,7 +64,7 @@ def inverse(command: Command) -> Command:
 @given(RESOURCES)
 def test_an_undo_takes_back_exactly_what_was_done_no_more_no_less(resources: tuple[str, ...]) -> None:
     for one in plan_for(resources):
-        if one.undo:
+        if one.undo and one.name != "arm":
             assert set(one.undo) == {inverse(command) for command in one.do}
             assert len(one.undo) == len(one.do)
 
@@ -85,10 +95,17 @@ def test_open_before_promote_before_migrate_before_demote_before_close(resources
 def test_every_resource_on_both_hosts_or_none(resources: tuple[str, ...]) -> None:
     every = {(host, resource) for host in BOTH for resource in resources}
     plan = plan_for(resources)
-    for name, allowed in (("open window", True), ("close window", False)):
-        one = step(plan, name)
-        assert set(one.do) == {SetTwoPrimaries(host, resource, allowed) for host, resource in every}
-        assert set(one.verify) == {TwoPrimariesIs(host, resource, allowed) for host, resource in every}
+    opening, closing = step(plan, "open window"), step(plan, "close window")
+    assert set(opening.do) == {SetTwoPrimaries(host, resource, allowed=True) for host, resource in every}
+    assert set(opening.verify) == {TwoPrimariesIs(host, resource, allowed=True) for host, resource in every}
+    assert set(closing.do) == {
+        *(SetTwoPrimaries(host, resource, allowed=False) for host, resource in every),
+        *(SetFencing(host, resource, AT_REST) for host, resource in every),
+    }
+    assert set(closing.verify) == {
+        *(TwoPrimariesIs(host, resource, allowed=False) for host, resource in every),
+        *(FencingIs(host, resource, AT_REST) for host, resource in every),
+    }
     assert set(step(plan, "open window").undo_verify) == {TwoPrimariesIs(h, r, allowed=False) for h, r in every}
     promote = step(plan, "promote")
     assert set(promote.do) == {Promote(TARGET, resource) for resource in resources}
@@ -98,9 +115,10 @@ def test_every_resource_on_both_hosts_or_none(resources: tuple[str, ...]) -> Non
 
 @given(RESOURCES)
 def test_each_step_is_verified_or_is_the_migration_that_stands_alone(resources: tuple[str, ...]) -> None:
+    """But for the last one of the guards: what they do then is their own, and *verify* looks at the pair."""
     for one in plan_for(resources):
         crossing = [command for command in one.do if isinstance(command, MigrateLive)]
-        assert bool(one.verify) != bool(crossing)
+        assert bool(one.verify) != (bool(crossing) or one.name == "disarm")
         assert not crossing or len(one.do) == 1
         assert bool(one.undo) == bool(one.undo_verify)
         assert one.deadline_s > 0
@@ -129,18 +147,49 @@ def test_nothing_is_opened_before_all_that_could_have_changed_is_seen_again(reso
         *(RoleIs(host, resource, primary=host == SOURCE) for host, resource in every),
         *(Replicating(host, resource) for host, resource in every),
         *(TwoPrimariesIs(host, resource, allowed=False) for host, resource in every),
+        *(FencingIs(host, resource, AT_REST) for host, resource in every),
     }
 
 
 @given(RESOURCES)
-def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_replicate(resources: tuple[str, ...]) -> None:
+def test_nothing_is_opened_before_both_hosts_guard_and_every_lost_link_freezes(resources: tuple[str, ...]) -> None:
+    plan = plan_for(resources)
+    arm = step(plan, "arm")
+    for host in BOTH:
+        mine = [command for command in arm.do if command.host == host]
+        assert mine[0] == Arm(host, "lab", "web", "uuid", SOURCE, TARGET, resources)
+        assert set(mine[1:]) == {SetFencing(host, resource, IN_WINDOW) for resource in resources}
+    assert set(arm.verify) == {FencingIs(host, resource, IN_WINDOW) for host in BOTH for resource in resources}
+    assert plan.index(arm) < plan.index(step(plan, "open window"))
+
+
+@given(RESOURCES)
+def test_the_guards_end_when_nothing_freezes_any_more(resources: tuple[str, ...]) -> None:
+    """A host that is frozen and has forgotten its window would have nobody to ask."""
+    plan = plan_for(resources)
+    done = [command for one in plan for command in one.do]
+    for host in BOTH:
+        thawed = max(done.index(SetFencing(host, resource, AT_REST)) for resource in resources)
+        assert done.index(Disarm(host)) > thawed
+
+
+@given(RESOURCES)
+def test_a_move_called_off_leaves_the_freeze_to_the_hosts(resources: tuple[str, ...]) -> None:
+    """With a second Primary left, or a guest that stands frozen, taking it back by hand would split or hide it."""
+    arm = step(plan_for(resources), "arm")
+    assert set(arm.undo) == {Disarm(host) for host in BOTH}
+    assert set(arm.undo_verify) == {FencingIs(host, resource, AT_REST) for host in BOTH for resource in resources}
+
+
+@given(RESOURCES)
+def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_agree(resources: tuple[str, ...]) -> None:
     """Demoting an idle side whose link is down would put away the only copy of the last writes."""
     plan = plan_settle("web", "uuid", resources, runs_on=TARGET, other=SOURCE)
     first = plan[0]
     assert not first.do
     assert set(first.verify) == {
         GuestGone(SOURCE, "web", "uuid"),
-        *(Replicating(host, resource) for host in BOTH for resource in resources),
+        *(SafeToPart(host, resource) for host in BOTH for resource in resources),
     }
     assert not any(isinstance(c, Demote) and c.host == TARGET for one in plan for c in one.do)
     assert set(plan[-1].verify) == {
@@ -152,7 +201,7 @@ def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_replicate(res
 
 @given(RESOURCES)
 def test_no_plan_but_the_crossing_touches_the_guest(resources: tuple[str, ...]) -> None:
-    drbd_only: Sequence[type[Command]] = (SetTwoPrimaries, Promote, Demote)
+    around: Sequence[type[Command]] = (Arm, Disarm, SetFencing, SetTwoPrimaries, Promote, Demote)
     for one in plan_for(resources):
         for command in (*one.do, *one.undo):
-            assert isinstance(command, (*drbd_only, MigrateLive))
+            assert isinstance(command, (*around, MigrateLive))

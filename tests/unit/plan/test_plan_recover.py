@@ -8,9 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualsrm.model import AT_REST
 from dualsrm.outcome import Leftover, Outcome, Presence, decide
 from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
-from dualsrm.plan.steps import Demote, DestroyDomain, GuestGone, MigrateLive, Promote, SetTwoPrimaries, TwoPrimariesIs
+from dualsrm.plan.steps import (
+    Arm,
+    Command,
+    Demote,
+    DestroyDomain,
+    Disarm,
+    FencingIs,
+    GuestGone,
+    MigrateLive,
+    Promote,
+    SetFencing,
+    SetTwoPrimaries,
+    TwoPrimariesIs,
+)
 
 HOSTS = ("alpha", "beta")
 RESOURCES = ("data", "log")
@@ -24,6 +38,14 @@ def see(first: Presence, second: Presence, job: bool, disturbed: tuple[str, ...]
 
 def recovery(seen: Seen) -> Recovery | None:
     return plan_recovery(seen)
+
+
+def closed(resource: str) -> set[Command]:
+    """All that closes a window."""
+    return {
+        *(SetTwoPrimaries(host, resource, allowed=False) for host in HOSTS),
+        *(SetFencing(host, resource, AT_REST) for host in HOSTS),
+    }
 
 
 seen_anything = st.builds(
@@ -77,8 +99,9 @@ def test_a_plan_or_a_reason_never_both_never_neither(seen: Seen) -> None:
 def test_only_closes_never_opens_promotes_or_migrates(seen: Seen) -> None:
     found = recovery(seen)
     for command in (c for step in found.plan for c in step.do) if found else ():
-        assert not isinstance(command, Promote | MigrateLive)
+        assert not isinstance(command, Arm | Promote | MigrateLive)
         assert not (isinstance(command, SetTwoPrimaries) and command.allowed)
+        assert not (isinstance(command, SetFencing) and command.policy != AT_REST)
 
 
 @given(seen_anything)
@@ -88,9 +111,10 @@ def test_demotes_before_closing_and_verifies_every_step(seen: Seen) -> None:
         return
     names = [step.name for step in found.plan]
     assert names.index("demote") < names.index("close window")
-    assert all(step.verify for step in found.plan)
-    closed = {(c.host, c.resource) for step in found.plan for c in step.do if isinstance(c, SetTwoPrimaries)}
-    assert closed >= {(host, resource) for host in HOSTS for resource in seen.disturbed}
+    assert all(step.verify or {type(command) for command in step.do} == {Disarm} for step in found.plan)
+    for kind in (SetTwoPrimaries, SetFencing):
+        closed = {(c.host, c.resource) for step in found.plan for c in step.do if isinstance(c, kind)}
+        assert closed >= {(host, resource) for host in HOSTS for resource in seen.disturbed}
 
 
 @given(seen_anything)
@@ -112,7 +136,7 @@ def test_a_guest_that_runs_nowhere_leaves_both_sides_secondary() -> None:
     found = recovery(see(Presence.STOPPED, Presence.GONE, False, ("data",)))
     assert found is not None
     assert set(found.plan[0].do) == {Demote(host, "data") for host in HOSTS}
-    assert set(found.plan[1].do) == {SetTwoPrimaries(host, "data", allowed=False) for host in HOSTS}
+    assert set(found.plan[1].do) == closed("data")
 
 
 @pytest.mark.parametrize("first_runs", [True, False])
@@ -144,9 +168,13 @@ def test_an_idle_resource_with_a_closed_window_is_left_alone() -> None:
 def test_an_idle_resources_window_is_closed_on_both_hosts_and_nobody_is_demoted(primary: tuple[str, ...]) -> None:
     found = plan_idle(HOSTS, Idle("nfs", primary, window_open=True))
     assert found is not None
-    (step,) = found.plan
-    assert set(step.do) == {SetTwoPrimaries(host, "nfs", allowed=False) for host in HOSTS}
-    assert set(step.verify) == {TwoPrimariesIs(host, "nfs", allowed=False) for host in HOSTS}
+    step = found.plan[0]
+    assert set(step.do) == closed("nfs")
+    assert set(step.verify) == {
+        *(TwoPrimariesIs(host, "nfs", allowed=False) for host in HOSTS),
+        *(FencingIs(host, "nfs", AT_REST) for host in HOSTS),
+    }
+    assert not any(isinstance(command, Demote) for one in found.plan for command in one.do)
 
 
 def test_which_of_two_idle_primaries_is_demoted_is_not_guessed() -> None:

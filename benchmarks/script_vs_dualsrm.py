@@ -1,0 +1,117 @@
+"""What safety costs: the same guest moved by the usual script and by dualsrm, in turns, on one lab, with no fault.
+
+    vagrant/lab up && .venv/bin/python -m benchmarks.script_vs_dualsrm [--lab NAME] [--guest NAME] [--moves N]
+
+Both are started on the manager's side. `total` is the command's wall clock. `window` is for how long both hosts were
+Primary, by the source's kernel log: the same measure for both. The script logs in anew for each of its commands, as it
+would in anybody's shell; with --shared-logins it uses a connection that stands already, which dualsrm never does.
+Seconds mean little on an emulated pair; the ratios are what to compare.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from tests.lab.faults import usual
+from tests.lab.faults.command import Command
+from tests.lab.faults.judge import Journey
+from tests.lab.faults.look import MINORS
+from tests.lab.handle import RESOURCES, LabHandle
+
+#: One kernel's words, so one clock: the other host became Primary; this one stopped being it.
+_BEGAN = re.compile(r"\[ *([0-9.]+)\] block drbd(\d+): .*peer\( Secondary -> Primary \)")
+_ENDED = re.compile(r"\[ *([0-9.]+)\] block drbd(\d+): .*role\( Primary -> Secondary \)")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move, in seconds."""
+
+    total_s: float
+    window_s: float
+    outage_s: float
+    """Longest time between two acknowledged writes."""
+    own_window_s: float | None
+    """dualsrm's own figure: from asking to open until seen closed on both hosts."""
+
+
+def move(lab: LabHandle, guest: str, *, by_script: bool, shared_logins: bool) -> Move:
+    """One move; a command that fails ends the benchmark, for its time would mean nothing."""
+    source = lab.host_of(guest)
+    if source is None:
+        raise click.ClickException(f"{guest} runs nowhere")
+    journey = Journey(guest, source, lab.other(source))
+    lab.lab("score", "--reset")
+    earlier = set(lab.node(source, "dmesg").splitlines())
+    if by_script:
+        command = usual.begin(lab, journey, shared=shared_logins)
+    else:
+        command = Command(lab, "dualsrm", "migrate", guest, "--json")
+    command.join(300)
+    score = lab.score()[guest]
+    if (
+        command.ended is None
+        or command.process.returncode != 0
+        or score["host"] != journey.target
+        or score["lost"] != 0
+    ):
+        raise click.ClickException(f"{guest} was not moved: {score}\n{command.out}\n{command.told}")
+    log = [line for line in lab.node(source, "dmesg").splitlines() if line not in earlier]
+    result = None if by_script else json.loads(command.out)["result"]
+    return Move(
+        total_s=command.ended - command.began,
+        window_s=both_primary_s(log, [MINORS[resource] for resource in RESOURCES[guest]]),
+        outage_s=score["longest_gap_ms"] / 1000,
+        own_window_s=result["window_s"] if result else None,
+    )
+
+
+def both_primary_s(log: Sequence[str], minors: Sequence[str]) -> float:
+    """Seconds from the first resource with two Primaries to the last without, in the source's kernel log."""
+    began, ended = ([(float(m[1]), m[2]) for line in log if (m := words.match(line))] for words in (_BEGAN, _ENDED))
+    first = [at for at, minor in began if minor in minors]
+    last = [at for at, minor in ended if minor in minors]
+    if not len(first) == len(last) == len(minors):
+        raise click.ClickException("the source's kernel log does not show one window for each resource")
+    return max(last) - min(first)
+
+
+def _line(name: str, values: Sequence[float]) -> str:
+    return f"{name:28} {statistics.median(values):6.2f} s [{min(values):.2f}-{max(values):.2f}]"
+
+
+@click.command()
+@click.option("--lab", "name", default="lab", show_default=True)
+@click.option("--guest", default="web", show_default=True, type=click.Choice(list(RESOURCES)))
+@click.option("--moves", default=5, show_default=True, type=click.IntRange(1, 100), help="By each of the two.")
+@click.option("--shared-logins", is_flag=True, help="Let the script use a connection that stands already.")
+def main(name: str, guest: str, moves: int, *, shared_logins: bool) -> None:
+    """Print median and range of each, and the ratios."""
+    lab = LabHandle(name)
+    taken: dict[str, list[Move]] = {"script": [], "dualsrm": []}
+    for number in range(moves):
+        # Turns change, so that neither always has the direction, or the quiet machine, of the other.
+        for who in sorted(taken, reverse=number % 2 == 0):
+            one = move(lab, guest, by_script=who == "script", shared_logins=shared_logins)
+            click.echo(f"{who:8} total {one.total_s:.2f} window {one.window_s:.2f} outage {one.outage_s:.2f}", err=True)
+            taken[who].append(one)
+    for who, all_moves in taken.items():
+        for field in ("total_s", "window_s", "outage_s"):
+            click.echo(_line(f"{who} {field[:-2]}", [getattr(one, field) for one in all_moves]))
+    own = [one.own_window_s for one in taken["dualsrm"] if one.own_window_s is not None]
+    if own:
+        click.echo(_line("dualsrm window_s as reported", own))
+    for field in ("total_s", "window_s", "outage_s"):
+        mine, theirs = (statistics.median(getattr(one, field) for one in taken[who]) for who in ("dualsrm", "script"))
+        click.echo(f"dualsrm / script, {field[:-2]:8} {mine / theirs:5.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""`python3 -m dualsrm.hostside`."""
+
+import sys
+
+from dualsrm.hostside.main import main
+
+sys.exit(main())
