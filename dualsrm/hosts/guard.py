@@ -54,7 +54,7 @@ class HostGuards:
 
     def disturbance(self) -> Disturbance | None:
         """What the guard said last. One that is not heard any more says nothing: unknown is not broken."""
-        return self._guard.disturbance if self._guard is not None else None
+        return self._guard.says() if self._guard is not None else None
 
     def close(self) -> None:
         """Let go of the guard without releasing it: its lease runs out, and the host settles by itself."""
@@ -94,6 +94,12 @@ class _Guard:
         finally:
             self.close()
         return True
+
+    def says(self) -> Disturbance | None:
+        """Its last word; or that it died although its host can be heard, so that nobody watches there any more."""
+        if self._ended and (transport := self._channel.get_transport()) is not None and transport.is_active():
+            return Disturbance("the guard of the window ended", link=False)
+        return self.disturbance
 
     def close(self) -> None:
         """End the conversation."""

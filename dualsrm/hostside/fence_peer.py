@@ -86,10 +86,16 @@ class FencePeer:
         if window is not None and (by := self._last_disk(window)):
             return self._confirmed(by)
         found = local.resource(resource)
+        if found is not None and connected(found):
+            local.met(self._peer, window)
         if found is None or connected(found):
             return Exit.NONE, "the link is back" if found else "the resource is down"
         if window is None:
             return self._outside_window(late=now - self._began >= PRIMARY_PATIENCE_S)
+        return self._in_window(window, now)
+
+    def _in_window(self, window: Window, now: float) -> tuple[Exit | None, str]:
+        local = self._local
         owner = decide_at_target(local, window) if local.name == window.target else local.owner(window)
         if owner not in (None, local.name):
             return self._leave_it_to_peer(window)

@@ -93,6 +93,12 @@ class Files:
         with _errors_said(f"the peer's question about {window.guest}"):
             (self._of(window) / "asked").touch()
 
+    def met(self, peer: str, window: Window | None) -> None:
+        """The peer is there again: what was noted while it was not is over."""
+        self.seen_alive(peer)
+        if window is not None:
+            (self._of(window) / "asked").unlink(missing_ok=True)
+
     def take_lease(self, window: Window) -> int:
         """Lock the lease; the descriptor holds it. It is gone with the process, whatever ends it.
 

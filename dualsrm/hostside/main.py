@@ -20,6 +20,8 @@ from dualsrm.hostside.files import CONFIRMED_FOR_S
 from dualsrm.hostside.guard import guard, stop_timer
 from dualsrm.hostside.machine import Machine
 from dualsrm.hostside.port import Answer, Reply
+from dualsrm.hostside.settings import PATH as HOST_TOML
+from dualsrm.hostside.settings import configured_peers
 from dualsrm.hostside.settle import settle
 from dualsrm.hostside.yielding import answer_peer
 
@@ -118,6 +120,12 @@ def _peer_is_off(host: str) -> int:
     if host == machine.name:
         print(f"{host} is this host: name the one that is off", file=sys.stderr)
         return 1
+    known = {window.peer_of(machine.name) for window in machine.windows()} | configured_peers()
+    if host not in known:
+        print(
+            f"neither a window nor {HOST_TOML} names {host}: it must be spelled as `uname -n` on it does",
+            file=sys.stderr,
+        )
     machine.confirm_off(host, by)
     machine.log(f"{by} confirmed that {host} is off")
     print(f"noted for {CONFIRMED_FOR_S / 60:g} minutes, or until it answers: {host} is off, says {by}")

@@ -120,6 +120,12 @@ class Local(Protocol):
         `claims`: the guest runs here, which was decided; otherwise the peer may answer that it runs there.
         """
 
+    def met(self, peer: str, window: Window | None) -> None:
+        """The link to the peer is back: that it once asked, or that somebody confirmed it off, means nothing any more.
+
+        A target that still believed that its source asks would outdate the guest's last disk when the source then dies.
+        """
+
     def confirmed_off(self, peer: str) -> str | None:
         """Who confirmed that the peer is off, if somebody did."""
 

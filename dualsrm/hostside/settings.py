@@ -75,6 +75,15 @@ def load_peer(name: str, path: Path = PATH) -> Peer:
     return _peer(name, section, path)
 
 
+def configured_peers(path: Path = PATH) -> frozenset[str]:
+    """Names of the sections; none when there is no file that can be read."""
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8")).get("peers")
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(sections) if isinstance(sections, dict) else frozenset()
+
+
 def check_private(path: Path) -> None:
     """Who may write it decides what root runs, so nobody else may; nor read what may hold a password."""
     found = path.stat()

@@ -84,6 +84,12 @@ class SimLocal:
         if left := self.machine.left.get(window.operation):
             left.asked = True
 
+    def met(self, peer: str, window: Window | None) -> None:
+        """What was noted while the peer was away is over."""
+        self.machine.off.pop(peer, None)
+        if window is not None and (left := self.machine.left.get(window.operation)):
+            left.asked = False
+
     def lease_held(self, window: Window) -> bool:
         """Whether a guard lives."""
         return window.operation in self.machine.guards

@@ -202,6 +202,14 @@ def test_a_guard_that_died_is_no_reason_not_to_settle(program: Program, guards: 
     assert program.lines()[-1] == "settle"
 
 
+def test_a_guard_that_died_on_a_host_that_can_be_heard_is_a_disturbance(program: Program, guards: HostGuards) -> None:
+    """Nobody there would see an `adjust` any more."""
+    program.is_python("hear()\nsay(armed=True)\n")
+    guards.arm(window())
+    gone = Disturbance("the guard of the window ended", link=False)
+    assert eventually(lambda: guards.disturbance() == gone)
+
+
 def test_a_host_that_cannot_settle_is_an_error(program: Program, guards: HostGuards) -> None:
     program.is_shell("echo no python3 >&2; exit 127")
     with pytest.raises(CommandFailed, match="settle` on alpha: no python3"):

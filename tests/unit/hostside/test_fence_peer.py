@@ -55,6 +55,18 @@ def test_the_target_waits_for_a_source_that_asks(pair: SimPair) -> None:
     assert not pair.machines[BETA].alarms
 
 
+def test_a_question_before_the_link_was_back_is_none_after_it(pair: SimPair) -> None:
+    """Cut, asked, back, cut again, and now the source dies: an old question must not outdate the guest's last disk."""
+    target = handler(pair, BETA)
+    assert target.attempt(0.0) is None
+    pair.machines[BETA].left["op1"].asked = True
+    pair.machines[BETA].off[ALPHA] = "somebody"
+    pair.heal_link()
+    assert target.attempt(1.0) is Exit.NONE
+    assert not SimLocal(pair, BETA).asked(WINDOW)
+    assert not SimLocal(pair, BETA).confirmed_off(ALPHA)
+
+
 def test_the_target_of_a_dead_source_keeps_its_disk(pair: SimPair) -> None:
     target = handler(pair, BETA)
     assert target.attempt(0.0) is None

@@ -227,3 +227,14 @@ def test_what_cannot_be_written_is_an_error_the_programs_expect(tmp_path: Path, 
     (tmp_path / "run").write_text("no directory")
     with pytest.raises(HostsideError):
         act(Files(tmp_path / "run"))
+
+
+def test_when_the_peer_is_met_again_what_was_noted_without_it_is_over(files: Files) -> None:
+    left = window("op1", "vm1")
+    files.leave(left)
+    files.note_asked(left)
+    files.confirm_off(PEER, "somebody")
+    files.met(PEER, left)
+    assert not files.asked(left)
+    assert files.confirmed_off(PEER) is None
+    assert files.windows() == (left,)

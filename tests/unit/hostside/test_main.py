@@ -232,6 +232,15 @@ def test_the_name_of_this_host_is_no_peer(capsys: pytest.CaptureFixture[str], fi
     assert files.confirmed_off(HERE) is None
 
 
+def test_a_name_nobody_knows_is_noted_and_questioned(capsys: pytest.CaptureFixture[str], files: Files) -> None:
+    """Whoever types it at 3 a.m. would wait for a verdict that never comes."""
+    files.leave(window("op1"))
+    assert main.main(["peer-is-off", PEER]) == 0
+    assert "spelled" not in capsys.readouterr().err
+    assert main.main(["peer-is-off", PEER.upper()]) == 0
+    assert "must be spelled" in capsys.readouterr().err
+
+
 def test_every_window_knows_its_peer() -> None:
     one = Window("op", "lab", "web", "uuid", "alpha", "beta", ("web",), "now")
     assert (one.peer_of("alpha"), one.peer_of("beta")) == ("beta", "alpha")
