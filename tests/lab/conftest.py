@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
+from tests.lab.handle import HOSTS, RESOURCES, LabHandle, lab_of_our_own
 
 
 @pytest.fixture(scope="session")
@@ -16,13 +16,8 @@ def booted() -> Iterator[LabHandle]:
     if kept := os.environ.get("DUALSRM_TEST_LAB"):
         yield LabHandle(kept)
         return
-    lab = LabHandle(f"t{os.getpid()}")
-    try:
-        lab.lab("up")
-        wait_for("every guest to write", lambda: _all_write(lab), 300)
+    with lab_of_our_own("t") as lab:
         yield lab
-    finally:
-        lab.lab("down")
 
 
 @pytest.fixture
@@ -31,11 +26,6 @@ def lab(booted: LabHandle) -> Iterator[LabHandle]:
     _assert_quiet(booted)
     yield booted
     _assert_quiet(booted)
-
-
-def _all_write(lab: LabHandle) -> bool:
-    score = lab.score()
-    return all((score[guest]["announced"] or 0) > 0 for guest in RESOURCES)
 
 
 def _assert_quiet(lab: LabHandle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -132,6 +133,23 @@ class LabHandle:
             yield pid
         finally:
             self.node(host, "kill", pid, check=False)
+
+
+@contextmanager
+def lab_of_our_own(prefix: str) -> Iterator[LabHandle]:
+    """A lab that is booted here, with every guest writing, and taken down whatever happens."""
+    lab = LabHandle(f"{prefix}{os.getpid()}")
+    try:
+        lab.lab("up")
+        wait_for("every guest to write", lambda: _all_write(lab), 300)
+        yield lab
+    finally:
+        lab.lab("down")
+
+
+def _all_write(lab: LabHandle) -> bool:
+    score = lab.score()
+    return all((score[guest]["announced"] or 0) > 0 for guest in RESOURCES)
 
 
 def wait_for(what: str, holds: Callable[[], bool], deadline_s: float = 120.0) -> None:

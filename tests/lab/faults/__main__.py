@@ -6,11 +6,10 @@ that was given as it is. Exit codes: 0 all runs as they must be, 1 one was not.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -19,26 +18,7 @@ from rich.console import Console
 from tests.lab.faults import evidence, table
 from tests.lab.faults.play import Run, choose, directory_of, measure_span, play
 from tests.lab.faults.rows import BY_NAME, ROWS, Row
-from tests.lab.handle import RESOURCES, LabHandle, wait_for
-
-
-@contextmanager
-def _lab(name: str | None) -> Iterator[LabHandle]:
-    if name is not None:
-        yield LabHandle(name)
-        return
-    lab = LabHandle(f"f{os.getpid()}")
-    try:
-        lab.lab("up")
-        wait_for("every guest to write", lambda: _all_write(lab), 300)
-        yield lab
-    finally:
-        lab.lab("down")
-
-
-def _all_write(lab: LabHandle) -> bool:
-    score = lab.score()
-    return all((score[guest]["announced"] or 0) > 0 for guest in RESOURCES)
+from tests.lab.handle import LabHandle, lab_of_our_own
 
 
 def _played(lab: LabHandle, row: Row, seed: int, span_s: float, kept: Path) -> Run:
@@ -85,7 +65,7 @@ def main(
     done = [run for path in merge for run in table.read(path)]
     if not merge:
         kept = kept or Path(tempfile.mkdtemp(prefix="dualsrm-faults-"))
-        with _lab(name) as lab:
+        with nullcontext(LabHandle(name)) if name else lab_of_our_own("f") as lab:
             span_s = span or round(measure_span(lab), 1)
             for row in [BY_NAME[name] for name in names] or ROWS:
                 for number in range(runs or row.runs):

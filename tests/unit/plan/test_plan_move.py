@@ -50,10 +50,6 @@ def position(plan: Plan, command: Command) -> int:
 
 def inverse(command: Command) -> Command:
     match command:
-        case Arm(host):
-            return Disarm(host)
-        case SetFencing(host, resource, _):
-            return SetFencing(host, resource, AT_REST)
         case SetTwoPrimaries(host, resource, allowed):
             return SetTwoPrimaries(host, resource, not allowed)
         case Promote(host, resource):
