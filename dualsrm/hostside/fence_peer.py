@@ -157,27 +157,29 @@ class FencePeer:
         """The guest is ours, or (at the source) nobody said otherwise yet: the peer has to give way."""
         local = self._local
         reply = local.ask(self._peer, self._resource, claims=local.name == window.target)
-        if reply is None:
-            return self._without_peer(window, now)
+        if reply is None or reply.answer is Answer.SILENT:
+            return self._without_answer(window, now, reply)
         self._silent_since = None
-        if reply.answer is Answer.SILENT and (by := local.confirmed_off(self._peer)):
-            return self._alone(window, Exit.PEER_FENCED), f"{by} confirmed that {self._peer} is off"
         if verdict := _gave_way(reply):
             return self._alone(window, verdict), reply.why
         if reply.answer is Answer.OWNS and local.name == window.source:
             if local.guest(window) is GuestHere.RUNS:
                 return None, f"{window.guest} runs on both hosts: decide which one lives and destroy the other"
             local.decide(window, self._peer)
-        hint = self._if_it_is_off if reply.answer is Answer.SILENT else ""
-        return None, reply.why + hint
+        return None, reply.why
 
-    def _without_peer(self, window: Window, now: float) -> tuple[Exit | None, str]:
-        """The peer is silent. Off and seen off is a verdict; silent is not."""
+    def _without_answer(self, window: Window, now: float, reply: Reply | None) -> tuple[Exit | None, str]:
+        """Off and seen off is a verdict; silent is not. One that was reached (`reply`) is only slow, and never shot."""
         local = self._local
+        hint = f"; if it is off: dualsrm-host peer-is-off {self._peer}"
+        if by := local.confirmed_off(self._peer):
+            verdict, why = self._confirmed(by)
+            return self._alone(window, verdict), why
+        if reply is not None:
+            self._silent_since = None
+            return None, reply.why + hint
         if self._silent_since is None:
             self._silent_since = now
-        if by := local.confirmed_off(self._peer):
-            return self._alone(window, Exit.PEER_FENCED), f"{by} confirmed that {self._peer} is off"
         silent = f"{self._peer} cannot be asked over the management network"
         # Only for a guest that runs here: one that is being handed over may run there.
         if now - self._silent_since >= FENCE_AFTER_S and local.guest(window) is GuestHere.RUNS:
@@ -187,11 +189,7 @@ class FencePeer:
             if local.fence(self._peer):
                 return self._alone(window, Exit.PEER_FENCED), f"{self._peer} was switched off and seen off"
             silent += " and has no fence device"
-        return None, silent + self._if_it_is_off
-
-    @property
-    def _if_it_is_off(self) -> str:
-        return f"; if it is off: dualsrm-host peer-is-off {self._peer}"
+        return None, silent + hint
 
     def _alone(self, window: Window, verdict: Exit) -> Exit:
         """This side goes on alone. Written down: when it stands alone later, that tells whose data counts."""
