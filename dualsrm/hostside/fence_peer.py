@@ -107,9 +107,8 @@ class FencePeer:
             return Exit.NONE, f"{self._peer} has neither given way nor been confirmed off"
         if window is None:
             return self._outside_window(late=False)
-        # Only to see whether it is there: one that answers is not off, whatever somebody confirmed.
-        reply = self._local.ask(self._peer, self._resource, claims=False)
-        if (reply is None or reply.answer is Answer.SILENT) and (by := self._local.confirmed_off(self._peer)):
+        # Nobody is asked: a source works on the question for 8 s, the kernel calls four times, and all else waits.
+        if by := self._local.confirmed_off(self._peer):
             return self._confirmed(by)
         return Exit.NONE, f"nothing is promoted while {self._peer} is cut off in {window.guest}'s window"
 

@@ -55,6 +55,14 @@ def test_the_target_waits_for_a_source_that_asks(pair: SimPair) -> None:
     assert not pair.machines[BETA].alarms
 
 
+def test_a_promotion_in_a_window_asks_nobody(pair: SimPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen on the lab: asking took 10 s for each of the kernel's calls, and the guest stood frozen twice as long."""
+    monkeypatch.setattr(SimLocal, "ask", lambda *_words, **_options: pytest.fail("the peer was asked"))
+    assert handler(pair, BETA, promoting=True).attempt(0.0) is Exit.NONE
+    pair.machines[BETA].off[ALPHA] = "somebody"
+    assert handler(pair, BETA, promoting=True).attempt(0.0) is Exit.PEER_FENCED
+
+
 def test_a_question_before_the_link_was_back_is_none_after_it(pair: SimPair) -> None:
     """Cut, asked, back, cut again, and now the source dies: an old question must not outdate the guest's last disk."""
     target = handler(pair, BETA)
