@@ -13,7 +13,7 @@ from dualsrm.cli.output import console, emit_json, finding_json, print_findings
 from dualsrm.cli.progress import progress_observer
 from dualsrm.cli.session import Session
 from dualsrm.cli.text import duration, plain, size, text
-from dualsrm.engine.move import Prepared, prepare_move, run_move
+from dualsrm.engine.move import Prepared, call_in_guards, prepare_move, run_move
 from dualsrm.engine.report import MoveReport
 from dualsrm.errors import ExitCode
 from dualsrm.plan.steps import Step
@@ -35,6 +35,8 @@ def migrate(session: Session, guest: str, to: str | None, *, dry_run: bool, as_j
     pair = session.pair_for(guest)
     with progress_observer(quiet=as_json) as observer:
         environment = session.environment([pair], observer)
+        if not dry_run:
+            call_in_guards(environment, pair)
         prepared = prepare_move(
             environment,
             pair,

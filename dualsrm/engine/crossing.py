@@ -18,8 +18,8 @@ from dualsrm.errors import DualsrmError
 from dualsrm.outcome import Leftover, Outcome, Presence, Verdict, decide, presence
 from dualsrm.plan.steps import MigrateLive
 
-POLL_S = 0.5
-"""Between two looks at the job: nova's interval."""
+POLL_S = 0.25
+"""Between two looks at the guards' words and at whether the job is over; neither asks a host anything."""
 ABORT_DEADLINE_S = 60.0
 """How long libvirt may take to end a job it was asked to abort."""
 VERDICT_DEADLINE_S = 120.0

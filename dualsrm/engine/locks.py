@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.progress import Notice
@@ -30,8 +31,7 @@ def pair_locked(environment: Environment, pair: Pair, operation: str) -> Iterato
                 raise _held(pair, host, found)
         yield
     finally:
-        for host in reversed(taken):
-            _release(environment, pair, host, operation)
+        environment.gather([partial(_release, environment, pair, host, operation) for host in taken])
 
 
 def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -> Maybe[LockHolder] | None:

@@ -30,6 +30,12 @@ class Prepared:
     """Empty when a finding blocks: there is nothing to plan around."""
 
 
+def call_in_guards(environment: Environment, pair: Pair) -> None:
+    """Have the guards of a move started while it is still looked at: they take longer to come than all else to arm."""
+    for host in pair.hosts:
+        environment.ports[host].call_in_guard(environment.ports[pair.other(host)].host)
+
+
 def prepare_move(
     environment: Environment,
     pair: Pair,

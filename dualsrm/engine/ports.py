@@ -88,6 +88,12 @@ class HostPort(Protocol):
     def drbd(self) -> DrbdView:
         """DRBD only, fresh, for verifying a step. Raises when it cannot be read."""
 
+    def call_in_guard(self, peer: Host) -> None:
+        """Have a guard started that `arm` will need; returns at once, raises nothing and changes nothing there.
+
+        It asks its peer while the manager still looks; called in for nothing, it ends with the connection.
+        """
+
     def arm(self, window: Window) -> None:
         """Leave the window record, start the guard and the dead-man timer.
 

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ from paramiko import Channel
 
 from dualsrm.engine.ports import Disturbance
 from dualsrm.errors import CommandFailed, DeadlineExceeded, DualsrmError
-from dualsrm.hosts.calls import within
-from dualsrm.hosts.deadlines import CONNECT_S, GUARD_ARM_S, GUARD_BEAT_S, GUARD_RELEASE_S
+from dualsrm.hosts.calls import begin, finish
+from dualsrm.hosts.deadlines import CONNECT_ALL_S, GUARD_ARM_S, GUARD_BEAT_S, GUARD_RELEASE_S
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.hosts.text import clean, decode
 from dualsrm.model import Window
@@ -30,12 +31,17 @@ class HostGuards:
     def __init__(self, ssh: SshConnection) -> None:
         self._ssh = ssh
         self._guard: _Guard | None = None
+        self._coming: Future[_Guard] | None = None
+
+    def call_in(self, peer: str) -> None:
+        """Start a guard and do not wait for it."""
+        self._coming = self._begin(peer)
 
     def arm(self, window: Window) -> None:
-        """Start the guard and wait until it says that it is armed."""
+        """Give the guard its window, starting it if that was not done, and wait until it says that it is armed."""
         host = self._ssh.host.name
-        channel = within(lambda: self._ssh.channel([_PROGRAM, "guard"]), CONNECT_S, f"`{_PROGRAM} guard` on {host}")
-        guard = _Guard(channel, host)
+        coming, self._coming = self._coming or self._begin(window.peer_of(host)), None
+        guard = finish(coming, CONNECT_ALL_S, f"`{_PROGRAM} guard` on {host}")
         try:
             guard.arm(window)
         except DualsrmError:
@@ -61,6 +67,10 @@ class HostGuards:
         if self._guard is not None:
             self._guard.close()
 
+    def _begin(self, peer: str) -> Future[_Guard]:
+        host = self._ssh.host.name
+        return begin(lambda: _Guard(self._ssh.channel([_PROGRAM, "guard", peer]), host), f"guard on {host}")
+
 
 class _Guard:
     """One conversation. A thread reads, another beats; both end with the channel."""
@@ -74,12 +84,12 @@ class _Guard:
         self._errors = b""
         self.disturbance: Disturbance | None = None
         self._start(self._listen, "guard listening")
-        self._start(self._beat, "guard beating")
 
     def arm(self, window: Window) -> None:
         """Hand over the record; raises what the host says against it."""
         with suppress(OSError):  # a program that is not there has ended already: what it said comes below
             self._channel.sendall(window.to_json().encode() + b"\n")
+        self._start(self._beat, "guard beating")
         answer = self._await("armed", GUARD_ARM_S)
         if answer.get("armed") is not True:
             raise _failed(self._host, "guard", str(answer.get("why", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -23,12 +24,15 @@ from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings
 from dualsrm.hosts.libvirt.view import LibvirtReader
 from dualsrm.hosts.locks import HostLocks
 from dualsrm.hosts.probe import available_memory_of, drbd_of, probe, system_of
+from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection, SshSettings
 from dualsrm.hosts.text import clean
 from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LibvirtView, LockHolder, Maybe, Unknown, Window
 
 T = TypeVar("T")
 
+_NOT_HERE: Final = 97
+"""reach.sh: the guest is not here."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", re.ASCII)
 
 
@@ -69,12 +73,14 @@ class RealHost:
     def observe(self, *, guest: str | None = None, peer: Host | None = None) -> HostView:
         """Everything, the host itself and libvirt asked at the same time. What cannot be seen is Unknown."""
         probing = begin(lambda: probe(self._ssh), f"probe of {self._host.name}")
+        reaching = None
+        if guest is not None and peer is not None:
+            reaching = begin(lambda: self._reach_peer_for(guest, peer), f"libvirt of {peer.name} from here")
         virt = _settled(begin(self._reader.view, f"libvirt of {self._host.name}"))
-        linking = None
-        if peer is not None and isinstance(virt, LibvirtView) and _is_active(virt, guest):
-            linking = begin(lambda: self.reach_peer(peer), f"libvirt of {peer.name}, asked by {self._host.name}")
+        link = reaching.result() if reaching is not None else None
+        if link is None and peer is not None and isinstance(virt, LibvirtView) and _is_active(virt, guest):
+            link = self.reach_peer(peer)
         answer = _settled(probing)
-        link = linking.result() if linking is not None else None
         if isinstance(answer, Unknown):
             return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer, peer_link=link)
         if isinstance(virt, LibvirtView):
@@ -118,10 +124,22 @@ class RealHost:
 
     def reach_peer(self, peer: Host) -> Maybe[str]:
         """Ask the peer's libvirtd from here. Without a terminal ssh asks no questions: it works or it does not."""
+        return self._peers_name(["virsh", "-q", "-c", peer.peer_uri, "hostname"], peer) or Unknown("it was not asked")
+
+    def _reach_peer_for(self, guest: str, peer: Host) -> Maybe[str] | None:
+        """The same, but None if no QEMU of the guest was started here, by libvirt's own note of it.
+
+        libvirt's word on which host a guest is active comes a second later, and this question is the longest of all.
+        """
+        return self._peers_name(script_argv("reach", guest, peer.peer_uri), peer)
+
+    def _peers_name(self, argv: Sequence[str], peer: Host) -> Maybe[str] | None:
         try:
-            done = self._ssh.run(["virsh", "-q", "-c", peer.peer_uri, "hostname"], deadline_s=PEER_S)
+            done = self._ssh.run(argv, deadline_s=PEER_S)
         except DualsrmError as error:
             return Unknown(error.seen, error.fix)
+        if done.exit == _NOT_HERE:
+            return None
         name = done.stdout.strip()
         if done.exit == 0 and _HOST_NAME.fullmatch(name):
             return name
@@ -136,6 +154,10 @@ class RealHost:
             return Unknown(error.seen, error.fix)
 
     # --- acting ---------------------------------------------------------------------------------------
+
+    def call_in_guard(self, peer: Host) -> None:
+        """Start the guard's program; it waits for a window."""
+        self._guards.call_in(peer.name)
 
     def arm(self, window: Window) -> None:
         """Leave the window record here, with a guard and a timer."""

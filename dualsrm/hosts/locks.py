@@ -28,11 +28,13 @@ class HostLocks:
     def __init__(self, ssh: SshConnection, directory: str = DIRECTORY) -> None:
         self._ssh = ssh
         self._directory = directory
+        self._taken: dict[str, LockHolder] = {}
 
     def take(self, pair: str, holder: LockHolder) -> Maybe[LockHolder] | None:
         """None when taken; otherwise who holds it, or Unknown when the file does not tell."""
         word, text = self._ask("take", pair, lock_text(holder))
         if word == "taken":
+            self._taken[pair] = holder
             return None
         if word == "held":
             return self._held(pair, text)
@@ -49,6 +51,11 @@ class HostLocks:
 
     def drop(self, pair: str, operation: str) -> None:
         """Release it if that operation holds it. A lock another holds, and a free one, are left as they are."""
+        taken = self._taken.pop(pair, None)
+        if taken is not None and taken.operation == operation:
+            word, _ = self._ask("drop", pair, lock_text(taken))
+            if word == "dropped":
+                return
         word, text = self._ask("read", pair)
         holder = parse_lock(text) if word == "held" else None
         if isinstance(holder, LockHolder) and holder.operation == operation:

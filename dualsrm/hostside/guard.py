@@ -1,7 +1,8 @@
 """The guard: started by the manager on both hosts before a window opens, it lives as long as the manager is heard.
 
-It leaves the record, arms the dead-man timer, makes sure that the peer's counterpart can be reached, then watches DRBD
-and says what goes wrong. While it lives it holds the lease; when heartbeats stop, it ends, and the timer takes over.
+It makes sure that the peer's counterpart can be reached, which the manager need not wait for; given the record, it
+leaves it, arms the dead-man timer, then watches DRBD and says what goes wrong. While it lives it holds the lease; when
+heartbeats stop, it ends, and the timer takes over.
 
     stdin:   the window record, then `beat` lines, at last `release`
     stdout:  {"armed": true}, {"differs": TEXT, "link": BOOL} whenever that changes, {"released": true, "left": [...]}
@@ -35,20 +36,23 @@ SETTLE_EVERY_S: Final = 15
 """How often the timer looks whether a window without a manager can be closed."""
 _LOOK_AT_OPTIONS_S: Final = 2.0
 """DRBD sends no event when an option changes."""
-_RECORD_S: Final = 10.0
+_RECORD_S: Final = 120.0
+"""The manager looks at both hosts meanwhile; one that goes away is noticed at once."""
 _RECORD_LIMIT: Final = 64 * 1024
 _UNIT_S: Final = 20.0
 
 
-def guard() -> int:
+def guard(peer_name: str) -> int:
     """Run the guard on this process's standard input and output; its exit status."""
     machine = Machine()
     lines = _Lines(sys.stdin.fileno())
     try:
-        window = _read_window(lines, machine)
+        _meet(peer_name)
+        window = _read_window(lines, machine, peer_name)
         lease = machine.take_lease(window)
         machine.leave(window)
-        _arm(window, machine)
+        machine.seen_alive(peer_name)
+        _start_timer(window)
         guarding = _Guarding(window, lines)
     except HostsideError as error:
         _say({"armed": False, "why": str(error)})
@@ -71,7 +75,13 @@ def stop_timer(operation: str) -> None:
     run(["systemctl", "--quiet", "stop", f"{timer_unit(operation)}.timer"], deadline_s=_UNIT_S)
 
 
-def _read_window(lines: _Lines, machine: Machine) -> Window:
+def _meet(peer_name: str) -> None:
+    """Take the way to the peer that the handler will take."""
+    if (version := peer.version(load_peer(peer_name))) != f"{peer.PROGRAM} {__version__}":
+        raise HostsideError(f"{peer_name} has {version}, this host {peer.PROGRAM} {__version__}")
+
+
+def _read_window(lines: _Lines, machine: Machine, peer_name: str) -> Window:
     deadline = time.monotonic() + _RECORD_S
     while not (found := lines.read(max(0.0, deadline - time.monotonic()))):
         if lines.ended or time.monotonic() >= deadline:
@@ -80,13 +90,14 @@ def _read_window(lines: _Lines, machine: Machine) -> Window:
         window = parse_window(found[0])
     except WindowError as error:
         raise HostsideError(f"the window record cannot be used: {error}") from error
-    if machine.name not in (window.source, window.target):
-        raise HostsideError(f"this host calls itself {machine.name}: neither {window.source} nor {window.target}")
+    if {machine.name, peer_name} != {window.source, window.target}:
+        pair = f"{machine.name}, the peer {peer_name}"
+        raise HostsideError(f"this host calls itself {pair}: not {window.source} and {window.target}")
     return window
 
 
-def _arm(window: Window, machine: Machine) -> None:
-    """The timer, and the way to the peer that the handler will take."""
+def _start_timer(window: Window) -> None:
+    """The dead-man. Before a lease has run out there is nothing for it to do."""
     must(
         [
             "systemd-run",
@@ -94,7 +105,7 @@ def _arm(window: Window, machine: Machine) -> None:
             "--collect",
             f"--unit={timer_unit(window.operation)}",
             f"--description=Close the window around {clean(window.guest)} if its manager is gone",
-            f"--on-active={SETTLE_EVERY_S}",
+            f"--on-active={LEASE_S:g}",
             f"--on-unit-inactive={SETTLE_EVERY_S}",
             "--timer-property=AccuracySec=1s",
             "--",
@@ -105,10 +116,6 @@ def _arm(window: Window, machine: Machine) -> None:
         ],
         deadline_s=_UNIT_S,
     )
-    other = window.peer_of(machine.name)
-    if (version := peer.version(load_peer(other))) != f"{peer.PROGRAM} {__version__}":
-        raise HostsideError(f"{other} has {version}, this host {peer.PROGRAM} {__version__}")
-    machine.seen_alive(other)
 
 
 class _Guarding:

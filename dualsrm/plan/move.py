@@ -156,29 +156,36 @@ def _recheck(goal: MoveGoal) -> Step:
 
 
 def _arm(goal: MoveGoal) -> Step:
-    """From here on a lost link freezes whoever writes, and both hosts know what to do about it."""
+    """From here on both hosts know what to do about a lost link."""
     hosts = (goal.target, goal.source)
-    do: list[Command] = []
-    for host in hosts:
-        do.append(Arm(host, goal.pair, goal.guest, goal.uuid, goal.source, goal.target, goal.resources))
-        do += [SetFencing(host, resource, IN_WINDOW) for resource in goal.resources]
     return Step(
         name="arm",
-        do=tuple(do),
-        verify=_fencing_is(hosts, goal.resources, IN_WINDOW),
-        # The hosts take the freeze back themselves, when nothing is frozen and no second Primary is left.
+        do=tuple(
+            Arm(host, goal.pair, goal.guest, goal.uuid, goal.source, goal.target, goal.resources) for host in hosts
+        ),
+        verify=(),
+        # The hosts also take the freeze of the next step back, when nothing is frozen and no second Primary is left.
         undo=tuple(Disarm(host) for host in hosts),
         undo_verify=_fencing_is(hosts, goal.resources, AT_REST),
     )
 
 
 def _open_window(goal: MoveGoal) -> Step:
-    """The connected peer adopts the option by itself; setting it on both hosts makes that visible and verifiable."""
+    """A second Primary is allowed, and a lost link freezes whoever writes.
+
+    The connected peer adopts two Primaries by itself; setting it on both hosts makes that visible and verifiable.
+    """
     hosts = (goal.target, goal.source)
     return Step(
         name="open window",
-        do=_set_window(hosts, goal.resources, allowed=True),
-        verify=_window_is(hosts, goal.resources, allowed=True),
+        do=(
+            *(SetFencing(host, resource, IN_WINDOW) for host in hosts for resource in goal.resources),
+            *_set_window(hosts, goal.resources, allowed=True),
+        ),
+        verify=(
+            *_fencing_is(hosts, goal.resources, IN_WINDOW),
+            *_window_is(hosts, goal.resources, allowed=True),
+        ),
         undo=_set_window(hosts, goal.resources, allowed=False),
         undo_verify=_window_is(hosts, goal.resources, allowed=False),
     )

@@ -14,9 +14,10 @@ from uml.facts import REPOSITORY, Facts
 #: tar reads 10 KiB records and UML's disk has 512-byte sectors; a round size keeps both content.
 _ROUND_TO = 64 * 1024
 _WRAPPER = f'#!/bin/sh\nexec {REPOSITORY}/.venv/bin/dualsrm --config /etc/dualsrm/dualsrm.toml "$@"\n'
-#: The host's own Python and nothing but the sources: what runs while I/O is frozen needs no virtual environment.
+#: The host's own Python and nothing but the sources: what runs while I/O is frozen needs no virtual environment. An
+#: installed package is compiled; here the first call does that, beside the sources' read-only mount.
 _HOST_WRAPPER = f"""#!/bin/sh
-PYTHONPATH={REPOSITORY} PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -S -m dualsrm.hostside "$@"
+PYTHONPATH={REPOSITORY} PYTHONPYCACHEPREFIX=/var/cache/dualsrm exec /usr/bin/python3 -S -m dualsrm.hostside "$@"
 """
 
 

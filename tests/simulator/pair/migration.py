@@ -247,7 +247,8 @@ class Migration:
             self._next(self.script.path_loss_s, self._path_is_lost)
 
     def _path_is_lost(self) -> None:
-        if self.libvirt.path_up(self.source, self.target):
+        handed_over_meanwhile = self.phase is Phase.SWITCHED and not self.post_copy
+        if self.libvirt.path_up(self.source, self.target) or handed_over_meanwhile:
             return
         if self.phase is Phase.SWITCHED:
             # Neither side has all of its memory: that is what post-copy risks.

@@ -120,6 +120,9 @@ class SimHostPort:
 
     # --- changing ---------------------------------------------------------------------------------
 
+    def call_in_guard(self, peer: Host) -> None:
+        """It waits for its window; what can go wrong shows when it gets one."""
+
     def arm(self, window: Window) -> None:
         """Leave the record, start guard and timer."""
         self.call("arm", window.guest, lambda: self._pair.hostside.arm(self._host.name, window), lie=lambda: None)

@@ -203,6 +203,14 @@ def test_an_undo_that_fails_does_not_spare_the_others_and_is_said(bench: Bench) 
     assert failed == ["impossible", "undo promote", "undo open"]
 
 
+def test_a_host_that_kept_silent_is_not_waited_for_again(bench: Bench) -> None:
+    """Seen on the lab: three undos waited two minutes each for a host that was off."""
+    bench.pair.after_call("promote", lambda: bench.pair.power_off("beta"))
+    run = bench.run((opening(), PROMOTE, IMPOSSIBLE))
+    assert [failure.step for failure in run.not_undone] == ["undo promote", "undo open"]
+    assert bench.did().count("set_two_primaries beta no") == 1
+
+
 def test_an_undo_is_tried_until_its_deadline(bench: Bench) -> None:
     bench.pair.faults.append(Fault("error", "demote", times=4))
     run = bench.run((opening(), PROMOTE, IMPOSSIBLE))

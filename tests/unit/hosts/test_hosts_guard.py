@@ -124,6 +124,27 @@ def test_the_record_comes_first_then_heartbeats(program: Program, guards: HostGu
     guards.disarm()
 
 
+def test_called_in_before_it_has_only_to_be_told(program: Program, guards: HostGuards) -> None:
+    program.is_python("open('started', 'w').write(' '.join(sys.argv))\n" + QUIET)
+    guards.call_in("beta")
+    assert eventually(lambda: program.told.with_name("started").exists())
+    assert not program.lines(), "neither a record nor a heartbeat"
+    guards.arm(window())
+    assert parse_window(program.lines()[0]) == window()
+    guards.disarm()
+
+
+def test_called_in_and_not_needed_it_ends_with_the_connection(
+    program: Program, guards: HostGuards, ssh: SshConnection
+) -> None:
+    program.is_python("open('started', 'w')\nhear()\nopen('ended', 'w')\n")
+    guards.call_in("beta")
+    assert eventually(lambda: program.told.with_name("started").exists())
+    guards.close()
+    ssh.close()
+    assert eventually(lambda: program.told.with_name("ended").exists())
+
+
 def test_what_the_host_says_against_it_is_the_error(program: Program, guards: HostGuards) -> None:
     program.is_python("hear()\nsay(armed=False, why='beta has \\x1b[31mversion 0')\n")
     with pytest.raises(CommandFailed, match=r"guard` on alpha: beta has \[31mversion 0"):

@@ -15,7 +15,7 @@ import pytest
 from dualsrm import __version__
 from dualsrm.hostside.files import Files
 from dualsrm.model import Window
-from tests.unit.hostside.host import FIXTURES, Tools, window
+from tests.unit.hostside.host import FIXTURES, PEER, Tools, window
 
 REPOSITORY = Path(__file__).parents[3]
 GUARD = """
@@ -25,13 +25,13 @@ from pathlib import Path
 from dualsrm.hostside import guard, local_drbd
 from dualsrm.hostside.run import ENVIRONMENT
 from dualsrm.hostside.settings import load_peer
-root, ENVIRONMENT["PATH"], proc, lease = sys.argv[1:]
+root, ENVIRONMENT["PATH"], proc, lease, peer = sys.argv[1:]
 local_drbd.PROC = Path(proc)
 guard.LEASE_S = float(lease)
 guard._LOOK_AT_OPTIONS_S = 0.1
 guard.Machine = partial(guard.Machine, Path(root))
 guard.load_peer = partial(load_peer, path=Path(root) / "host.toml")
-sys.exit(guard.guard())
+sys.exit(guard.guard(peer))
 """
 AT_REST = "08-connected-uptodate-primary-secondary.nine1"
 OPEN = "12-dual-primary.nine1"
@@ -87,9 +87,9 @@ esac""",
         with self._stream.open("a") as stream:
             stream.write(line)
 
-    def argv(self, lease_s: float = 30.0) -> list[str]:
+    def argv(self, lease_s: float = 30.0, peer: str = PEER) -> list[str]:
         """The guard's command, to be run in the repository."""
-        arguments = [str(self._root), self.tools.path, str(FIXTURES / f"{OPEN}.proc-drbd"), str(lease_s)]
+        arguments = [str(self._root), self.tools.path, str(FIXTURES / f"{OPEN}.proc-drbd"), str(lease_s), peer]
         return [sys.executable, "-c", GUARD, *arguments]
 
     def start(self, lease_s: float = 30.0) -> subprocess.Popen[bytes]:

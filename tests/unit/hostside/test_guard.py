@@ -72,7 +72,19 @@ def test_a_record_that_is_none_is_refused(rig: Rig, record: str) -> None:
 def test_a_host_that_is_neither_source_nor_target_is_not_armed(rig: Rig) -> None:
     guard = rig.start()
     tell(guard, Window("op1", "lab", "web", "uuid", "alpha", "beta", ("vm1",), "now").to_json())
-    assert "neither alpha nor beta" in rig.hear(guard, "armed")["why"]
+    assert "not alpha and beta" in rig.hear(guard, "armed")["why"]
+
+
+def test_the_peer_is_asked_before_there_is_a_window_and_nothing_is_left(rig: Rig) -> None:
+    """Called in while the manager still looks: a move that is refused must leave no trace."""
+    guard = rig.start()
+    assert eventually(lambda: bool(rig.tools.calls("ssh")))
+    assert guard.stdin is not None
+    guard.stdin.close()
+    assert "no window record" in rig.hear(guard, "armed")["why"]
+    assert guard.wait(timeout=10) == 1
+    assert not rig.files.windows()
+    assert not rig.tools.calls("systemd-run")
 
 
 def test_no_second_guard_for_a_resource(rig: Rig) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dualsrm import __version__
-from dualsrm.hostside import local_drbd, machine, main
+from dualsrm.hostside import commands, local_drbd, machine, main
 from dualsrm.hostside.fence_peer import Exit
 from dualsrm.hostside.files import Files
 from dualsrm.hostside.settings import load_peer
@@ -28,11 +28,11 @@ ALONE = "70-primary-disconnected-peer-outdated.nine1"
 @pytest.fixture(autouse=True)
 def _this_host(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files and its DRBD; the log is the machine's own."""
-    monkeypatch.setattr(main, "Machine", partial(machine.Machine, tmp_path / "run"))
+    monkeypatch.setattr(commands, "Machine", partial(machine.Machine, tmp_path / "run"))
     monkeypatch.setattr(machine, "load_peer", partial(load_peer, path=tmp_path / "host.toml"))
     monkeypatch.setattr(syslog, "syslog", lambda *_: None)
     monkeypatch.setattr(local_drbd, "PROC", FIXTURES / "12-dual-primary.nine1.proc-drbd")
-    monkeypatch.setattr(main, "_AGAIN_S", 0.05)
+    monkeypatch.setattr(commands, "_AGAIN_S", 0.05)
     for quiet in ("systemctl", "drbdadm"):
         tools.put(quiet, "exit 0")
     drbd_is(tools, AT_REST)
@@ -57,7 +57,7 @@ def test_it_needs_pythons_own_library_only(tmp_path: Path) -> None:
     """A host has no pydantic, no paramiko, and nothing that could be imported from a frozen device by mistake."""
     (tmp_path / "dualsrm").symlink_to(REPOSITORY / "dualsrm")
     code = (
-        "import sys, dualsrm.hostside.main\n"
+        "import sys, dualsrm.hostside.commands\n"
         "sys.exit(' '.join(sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)))"
     )
     done = subprocess.run(
@@ -84,8 +84,17 @@ def test_the_program_by_its_module(tmp_path: Path) -> None:
     assert done.stdout == f"dualsrm-host {__version__}\n"
 
 
+def test_the_version_is_told_without_loading_the_rest() -> None:
+    """The peer waits for it before every window."""
+    code = (
+        "import sys\nfrom dualsrm.hostside.main import main\nassert main(['version']) == 0\n"
+        "assert 'dualsrm.hostside.commands' not in sys.modules\nassert 'subprocess' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-S", "-c", code], cwd=REPOSITORY, timeout=60, check=True)
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["reboot"], ["yield"], ["yield", "--", "all"], ["yield", "--", "-x"], ["yield", "a/b"]]
+    "arguments", [[], ["reboot"], ["yield"], ["yield", "--", "all"], ["yield", "--", "-x"], ["yield", "a/b"], ["guard"]]
 )
 def test_what_is_no_command_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
@@ -169,7 +178,7 @@ def test_yielding_answers_in_one_line_that_the_peer_can_read(tools: Tools, capsy
 def test_yielding_takes_its_time_and_then_says_not_yet(
     tools: Tools, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(main, "_YIELD_S", 0.3)
+    monkeypatch.setattr(commands, "_YIELD_S", 0.3)
     tools.put("drbdsetup", "echo busy >&2; exit 20")
     assert main.main(["yield", "--", "vm1"]) == 0
     found = json.loads(capsys.readouterr().out)

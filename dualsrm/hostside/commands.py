@@ -1,0 +1,129 @@
+"""`dualsrm-host`: what of dualsrm runs on the hosts themselves. Needs Python's standard library and no manager."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import syslog
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from dualsrm.hostside import local_drbd
+from dualsrm.hostside.fence_peer import Exit, FencePeer
+from dualsrm.hostside.files import CONFIRMED_FOR_S
+from dualsrm.hostside.guard import guard, stop_timer
+from dualsrm.hostside.machine import Machine
+from dualsrm.hostside.port import Answer, Reply
+from dualsrm.hostside.settings import PATH as HOST_TOML
+from dualsrm.hostside.settings import configured_peers
+from dualsrm.hostside.settle import settle
+from dualsrm.hostside.yielding import answer_peer
+
+_RESOURCE: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}", re.ASCII)
+_AGAIN_S: Final = 1.0
+"""Between two attempts at a verdict or at giving way."""
+_YIELD_S: Final = 8.0
+"""How long one question of the peer is worked on before the answer is `not yet`; it asks again."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status."""
+    given = _parser().parse_args(arguments)
+    syslog.openlog("dualsrm-host", syslog.LOG_PID, syslog.LOG_DAEMON)
+    command: str = given.command
+    if command == "fence-peer":
+        return _fence_peer()
+    if command == "yield":
+        return _yield(given.resource, claims=given.claims)
+    if command == "settle":
+        return _settle(given.operation)
+    if command == "peer-is-off":
+        return _peer_is_off(given.host)
+    return guard(given.peer)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dualsrm-host", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("version", help="the version of dualsrm on this host")  # answered before this is loaded
+    commands.add_parser("fence-peer", help="DRBD's fence-peer handler; the kernel runs it")
+    asked = commands.add_parser("yield", help="give way for the peer; the peer's handler runs it over ssh")
+    asked.add_argument("--claims", action="store_true", help="the guest runs on the peer")
+    asked.add_argument("resource", type=_resource)
+    guarding = commands.add_parser("guard", help="guard a window; the manager runs it over ssh")
+    guarding.add_argument("peer")
+    closing = commands.add_parser("settle", help="close what an absent manager left open; a timer runs it")
+    closing.add_argument("--operation", help="the window whose timer this is; it ends with the window")
+    off = commands.add_parser("peer-is-off", help="confirm that a host is off: you have switched it off, or seen it")
+    off.add_argument("host")
+    return parser
+
+
+def _resource(text: str) -> str:
+    if not _RESOURCE.fullmatch(text):
+        raise argparse.ArgumentTypeError("no name of a DRBD resource")
+    return text
+
+
+def _fence_peer() -> int:
+    """DRBD names resource and peer in the environment (8.4 and 9 alike, by drbdadm)."""
+    machine = Machine()
+    resource, peer = os.environ.get("DRBD_RESOURCE", ""), os.environ.get("DRBD_PEER", "")
+    if not _RESOURCE.fullmatch(resource) or not peer:
+        print("dualsrm-host fence-peer is run by DRBD, which sets DRBD_RESOURCE and DRBD_PEER", file=sys.stderr)
+        return Exit.NONE
+    machine.log(f"{resource}: DRBD has lost {peer}; looking for a verdict")
+    promoting = local_drbd.is_promotion(resource, os.environ.get("DRBD_MINOR", ""))
+    handler = FencePeer(machine, resource, peer, time.monotonic(), promoting=promoting)
+    while (verdict := handler.attempt(time.monotonic())) is None:
+        time.sleep(_AGAIN_S)
+    return verdict
+
+
+def _yield(resource: str, *, claims: bool) -> int:
+    machine = Machine()
+    deadline = time.monotonic() + _YIELD_S
+    while True:
+        reply = answer_peer(machine, resource, peer_claims=claims)
+        if reply.answer is not Answer.NOT_YET or time.monotonic() >= deadline:
+            break
+        time.sleep(_AGAIN_S)
+    machine.log(f"{resource}: the peer asked to go on alone: {reply.answer}: {reply.why}")
+    print(_reply_json(reply))
+    return 0
+
+
+def _reply_json(reply: Reply) -> str:
+    return json.dumps(asdict(reply))
+
+
+def _settle(operation: str | None) -> int:
+    machine = Machine()
+    for text in settle(machine):
+        print(text)
+    if operation is not None and all(window.operation != operation for window in machine.windows()):
+        stop_timer(operation)
+    return 0
+
+
+def _peer_is_off(host: str) -> int:
+    by = os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+    machine = Machine()
+    if host == machine.name:
+        print(f"{host} is this host: name the one that is off", file=sys.stderr)
+        return 1
+    known = {window.peer_of(machine.name) for window in machine.windows()} | configured_peers()
+    if host not in known:
+        print(
+            f"neither a window nor {HOST_TOML} names {host}: it must be spelled as `uname -n` on it does",
+            file=sys.stderr,
+        )
+    machine.confirm_off(host, by)
+    machine.log(f"{by} confirmed that {host} is off")
+    print(f"noted for {CONFIRMED_FOR_S / 60:g} minutes, or until it answers: {host} is off, says {by}")
+    return 0
