@@ -28,7 +28,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(lab: LabHandle) -> None:
     assert lab.touched() == before
 
 
-@pytest.mark.parametrize("guest", RESOURCES)
+@pytest.mark.parametrize("guest", ["web", "db"])
 def test_there_and_back_without_losing_a_write(lab: LabHandle, guest: str) -> None:
     changes = {host: lab.connection_changes(host) for host in HOSTS}
     for _ in range(2):
@@ -47,8 +47,8 @@ def test_there_and_back_without_losing_a_write(lab: LabHandle, guest: str) -> No
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_can_be_the_manager(lab: LabHandle, host: str) -> None:
-    lab.node(host, "dualsrm", "check", "web")
-    source = lab.host_of("web")
-    lab.node(host, "dualsrm", "migrate", "web")
-    assert lab.host_of("web") == lab.other(source)
-    assert lab.score()["web"]["lost"] == 0
+    lab.node(host, "dualsrm", "check", "mail")
+    source = lab.host_of("mail")
+    lab.node(host, "dualsrm", "migrate", "mail")
+    assert lab.host_of("mail") == lab.other(source)
+    assert lab.score()["mail"]["lost"] == 0
