@@ -12,7 +12,7 @@ import atexit
 import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -46,6 +46,7 @@ class LibvirtConnection:
         self._connection: Virt = None
         self._pump: Pump | None = None
         self._opening: Future[Virt] | None = None
+        self._under_way: set[Future[Any]] = set()
 
     @property
     def host(self) -> str:
@@ -72,8 +73,9 @@ class LibvirtConnection:
             connection, pump = self._connection, self._pump
             self._connection = self._pump = self._opening = None
         if pump is not None:
-            pump.close()  # first: a call that hangs would make libvirt's own close hang
-        if connection is not None:
+            pump.close()  # first: what waits for an answer on this connection ends
+        # Closed below a call that is inside it, libvirt would go on with what it freed: then it is left as it is.
+        if connection is not None and not wait(set(self._under_way), timeout=CLOSE_S).not_done:
             with contextlib.suppress(DeadlineExceeded, libvirt.libvirtError):
                 within(connection.close, CLOSE_S, f"closing libvirt on {self.host}")
 
@@ -84,7 +86,10 @@ class LibvirtConnection:
             except libvirt.libvirtError as error:
                 raise explain(error, f"{what} on {self.host}", lost=_is_lost(connection)) from error
 
-        return begin(work, what)
+        call = begin(work, what)
+        self._under_way.add(call)
+        call.add_done_callback(self._under_way.discard)
+        return call
 
     def _opened(self) -> Virt:
         with self._lock:

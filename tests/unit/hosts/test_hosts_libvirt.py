@@ -251,3 +251,24 @@ def test_the_pump_turns_strangers_away(ssh: SshConnection) -> None:
     )
     assert stranger.stdout == b""
     assert not pump.path.parent.exists()
+
+
+def test_a_connection_is_not_closed_below_a_call_that_is_inside_it(
+    virt: LibvirtConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libvirt frees it, and the call goes on with what was freed: the test runner died of it, twice."""
+    monkeypatch.setattr(connection_module, "CLOSE_S", 0.2)
+    inside, leave = Event(), Event()
+    held: list[Any] = []
+
+    def hang(conn: Any) -> None:
+        held.append(conn)
+        inside.set()
+        leave.wait(10)
+
+    call = virt.begin(hang, what="hanging")
+    assert inside.wait(10)
+    virt.close()
+    assert held[0]._o is not None, "still open"
+    leave.set()
+    call.result(timeout=10)
