@@ -69,7 +69,7 @@ def _look_at_guest(port: HostPort, condition: GuestRuns | GuestGone) -> list[Unm
     try:
         seen = _guest_differs(condition, port)
     except DualsrmError as error:
-        seen = error.seen
+        return [Unmet(condition, error.seen, asked=False)]
     return [Unmet(condition, seen)] if seen else []
 
 

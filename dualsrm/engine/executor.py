@@ -6,7 +6,7 @@ After the guest has crossed over nothing is undone any more; the remaining steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -127,9 +127,19 @@ class Executor:
         return Failure(step.name, "the operator asked to stop")
 
     def _reach(
-        self, name: str, do: Sequence[Command], verify: Sequence[Condition], deadline_s: float, *, persist: bool
+        self,
+        name: str,
+        do: Sequence[Command],
+        verify: Sequence[Condition],
+        deadline_s: float,
+        *,
+        persist: bool,
+        not_waited_for: Collection[str] = (),
     ) -> Failure | None:
-        """Do and verify until it holds. Without `persist` the commands run once and only the looking is repeated."""
+        """Do and verify until it holds. Without `persist` the commands run once and only the looking is repeated.
+
+        It also ends when nothing is missing but answers of hosts that are not waited for.
+        """
         clock = self._environment.clock
         deadline = clock.monotonic() + deadline_s
         refused: Failure | None = self._perform_all(name, do)
@@ -139,7 +149,8 @@ class Executor:
             missing = unmet(self._environment, verify)
             if not missing:
                 return None
-            if clock.monotonic() >= deadline:
+            silence = all(not one.asked and one.condition.host in not_waited_for for one in missing)
+            if silence or clock.monotonic() >= deadline:
                 seen = refused.seen if refused else "; ".join(str(one) for one in missing)
                 return Failure(name, seen + self._held_by(missing), refused.fix if refused else "", missing)
             clock.sleep(POLL_S)
@@ -226,16 +237,17 @@ class Executor:
     def _roll_back(self) -> tuple[Failure, ...]:
         """Undo in reverse order. One undo that fails does not spare the others.
 
-        A host that kept silent for one undo is not waited for again: a single try each tells whether it is back.
+        A host that kept silent for one undo is asked again, but not waited for: a single try tells whether it is back.
         """
         failures: list[Failure] = []
+        silent: set[str] = set()
         while self._undo:
             step = self._undo.pop()
             self._environment.observer(Undoing(step.name))
             self._note("undo", step=step.name, do=[str(command) for command in step.undo])
-            silent = any(not one.asked for failure in failures for one in failure.unmet)
-            deadline_s = 0.0 if silent else step.deadline_s
-            failure = self._reach(f"undo {step.name}", step.undo, step.undo_verify, deadline_s, persist=True)
+            failure = self._reach(
+                f"undo {step.name}", step.undo, step.undo_verify, step.deadline_s, persist=True, not_waited_for=silent
+            )
             if failure is None:
                 self._mark_window(step.undo, opening=False)
                 self._note("undone", step=step.name)
@@ -243,6 +255,7 @@ class Executor:
                 self._environment.observer(StepFailed(failure.step, failure.seen))
                 self._note("undo-failed", step=step.name, seen=failure.seen)
                 failures.append(failure)
+                silent.update(one.condition.host for one in failure.unmet if not one.asked)
         return tuple(failures)
 
     # --- bookkeeping ----------------------------------------------------------------------------------------------

@@ -211,6 +211,19 @@ def test_a_host_that_kept_silent_is_not_waited_for_again(bench: Bench) -> None:
     assert bench.did().count("set_two_primaries beta no") == 1
 
 
+def test_beside_a_silent_host_the_other_is_insisted_on(bench: Bench) -> None:
+    """DRBD there may refuse for a moment; with one try the window would have stayed open."""
+    both = tuple(SetTwoPrimaries(host, "web", allowed=True) for host in ("alpha", "beta"))
+    undo = tuple(SetTwoPrimaries(host, "web", allowed=False) for host in ("alpha", "beta"))
+    closed = tuple(TwoPrimariesIs(host, "web", allowed=False) for host in ("alpha", "beta"))
+    bench.pair.after_call("promote", lambda: bench.pair.power_off("beta"))
+    bench.pair.faults.append(Fault("error", "set_two_primaries", host="alpha", detail="no", times=2))
+    run = bench.run((Step("open", both, (), undo, closed), PROMOTE, IMPOSSIBLE))
+    assert [failure.step for failure in run.not_undone] == ["undo promote", "undo open"]
+    assert bench.did().count("set_two_primaries alpha no") == 3
+    assert not bench.pair.drbd.nodes["alpha", "web"].two_primaries
+
+
 def test_an_undo_is_tried_until_its_deadline(bench: Bench) -> None:
     bench.pair.faults.append(Fault("error", "demote", times=4))
     run = bench.run((opening(), PROMOTE, IMPOSSIBLE))
