@@ -9,12 +9,12 @@ from dualsrm.checks import blocking, check_move, resolve_move
 from dualsrm.convergence import Convergence
 from dualsrm.discovery import resources_of
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor
+from dualsrm.engine.executor import Executor, Run
 from dualsrm.engine.journal import FileJournal, interrupted, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.observe import cpu_verdict, observe
 from dualsrm.engine.report import MoveReport, report_move
-from dualsrm.errors import DualsrmError, Refused
+from dualsrm.errors import DualsrmError, HostUnreachable, Refused
 from dualsrm.model import Domain, Finding, MoveFacts, Pair, Snapshot, Unknown
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Plan
@@ -87,6 +87,7 @@ def run_move(environment: Environment, pair: Pair, prepared: Prepared, state_dir
         )
         with pair_locked(environment, pair, journal.operation):
             run = Executor(environment, journal).run(prepared.plan)
+            _raise_if_silent(run)
             report = report_move(journal.operation, goal, run, environment.clock.monotonic() - started)
             end = {"outcome": report.state.value, "seen": report.seen, "window_s": report.window_s}
             note(journal, environment.observer, "end", **end)
@@ -96,6 +97,16 @@ def run_move(environment: Environment, pair: Pair, prepared: Prepared, state_dir
     finally:
         journal.close()
     return report
+
+
+def _raise_if_silent(run: Run) -> None:
+    """A host that fell silent before anything was touched may be down, and the guest with it: not `untouched`."""
+    if run.failure is not None and not run.touched and not all(one.asked for one in run.failure.unmet):
+        raise HostUnreachable(
+            run.failure.seen,
+            why="nothing was touched, and whether the guest still runs is not known",
+            fix="dualsrm status",
+        )
 
 
 def _domain(snapshot: Snapshot, host: str, guest: str) -> Domain:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from dualsrm.engine.journal import interrupted
 from dualsrm.engine.report import MoveState
 from dualsrm.errors import ExitCode, HostUnreachable, Refused
 from tests.simulator.driving import Manager, reported
@@ -242,3 +243,12 @@ def test_a_change_between_the_checks_and_the_first_act_leaves_all_untouched(mana
     assert report.state is MoveState.UNTOUCHED
     assert report.exit_code is ExitCode.REFUSED
     assert not manager.pair.changed_anything()
+
+
+def test_a_source_that_loses_power_before_the_first_act_is_unreachable_not_untouched(manager: Manager) -> None:
+    """Seen on the lab: it said `untouched`, which means that the guest runs at the source."""
+    manager.pair.after_call("lock", lambda: manager.pair.power_off("alpha"), host="beta")
+    with pytest.raises(HostUnreachable):
+        manager.migrate("web")
+    assert not manager.pair.changed_anything()
+    assert not interrupted(manager.state, manager.pair.pair.name), "it ended, and left nothing to settle"
