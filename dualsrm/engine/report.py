@@ -78,7 +78,7 @@ class MoveReport:
 
 def report_move(operation: str, goal: MoveGoal, run: Run, total_s: float) -> MoveReport:
     """Read the report off a run."""
-    state = _state(run)
+    state = _state(run, goal.source)
     statistics = run.crossing.statistics if run.crossing else None
     return MoveReport(
         operation=operation,
@@ -104,7 +104,7 @@ _BY_OUTCOME = {
 }
 
 
-def _state(run: Run) -> MoveState:
+def _state(run: Run, source: str) -> MoveState:
     outcome = run.crossing.verdict.outcome if run.crossing else Outcome.NOT_MOVED
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
@@ -116,7 +116,15 @@ def _state(run: Run) -> MoveState:
         return MoveState.MOVED
     if not run.touched:
         return MoveState.UNTOUCHED
-    return MoveState.ROLLED_BACK if run.rolled_back else MoveState.NOT_ROLLED_BACK
+    if run.rolled_back:
+        return MoveState.ROLLED_BACK
+    # A source that is silent may be down, and the guest with it.
+    return MoveState.IN_DOUBT if source in _silent(run) else MoveState.NOT_ROLLED_BACK
+
+
+def _silent(run: Run) -> frozenset[str]:
+    failures = [*([run.failure] if run.failure else []), *run.not_undone]
+    return frozenset(one.condition.host for failure in failures for one in failure.unmet if not one.asked)
 
 
 def _seen(run: Run) -> str:

@@ -252,3 +252,14 @@ def test_a_source_that_loses_power_before_the_first_act_is_unreachable_not_untou
         manager.migrate("web")
     assert not manager.pair.changed_anything()
     assert not interrupted(manager.state, manager.pair.pair.name), "it ended, and left nothing to settle"
+
+
+@pytest.mark.parametrize("method", ["arm", "set_fencing", "set_two_primaries", "promote", "start_migration"])
+def test_a_source_that_loses_power_before_the_copy_is_never_said_to_run_the_guest(
+    manager: Manager, method: Method
+) -> None:
+    """Seen on the lab: 'not moved, not rolled back', whose meaning is that the guest runs at the source."""
+    manager.pair.before_call(method, lambda: manager.pair.power_off("alpha"))
+    report = manager.migrate("web")
+    assert report.state is MoveState.IN_DOUBT
+    assert "dualsrm-host peer-is-off alpha" in report.fix
