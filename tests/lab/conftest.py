@@ -40,9 +40,7 @@ def _assert_quiet(lab: LabHandle) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real nodes under emulation take minutes where a unit test takes milliseconds. One worker has the one lab."""
+    """Real nodes under emulation take minutes where a unit test takes milliseconds."""
     for item in items:
-        if "tests/lab" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(900))
+        if "tests/lab" in str(item.path) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(900))
