@@ -28,8 +28,9 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(lab: LabHandle) -> None:
     assert lab.touched() == before
 
 
-@pytest.mark.parametrize("guest", ["web", "db"])
-def test_there_and_back_without_losing_a_write(lab: LabHandle, guest: str) -> None:
+def test_there_and_back_without_losing_a_write(lab: LabHandle) -> None:
+    """With two disks; the faults' table and the soak move the others."""
+    guest = "db"
     changes = {host: lab.connection_changes(host) for host in HOSTS}
     for _ in range(2):
         source = lab.host_of(guest)

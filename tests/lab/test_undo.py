@@ -80,14 +80,6 @@ def _abort_when_copying(lab: LabHandle, stop: threading.Event) -> None:
         stop.wait(0.5)
 
 
-def test_demote_is_refused_for_a_while(at_alpha: LabHandle) -> None:
-    with at_alpha.held_open("alpha", 0, 60):
-        answer = at_alpha.migrate("web")
-    assert answer.exit == 0, answer.document
-    assert at_alpha.host_of("web") == "beta"
-    assert at_alpha.score()["web"]["lost"] == 0
-
-
 def test_demote_is_refused_for_ever_then_recovered(at_alpha: LabHandle) -> None:
     with at_alpha.held_open("alpha", 0, 3600) as pid:
         answer = at_alpha.migrate("web")
