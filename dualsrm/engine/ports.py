@@ -38,7 +38,7 @@ class MigrationJob(Protocol):
     """A live migration under way. P2P: it goes on under libvirt even when the manager is gone."""
 
     def poll(self) -> JobProgress | JobEnded | None:
-        """Progress, the end, or None when libvirt could not be asked just now."""
+        """The end, progress if there is news since the last time, or None. Waits for nothing."""
 
     def abort(self) -> None:
         """Ask libvirt to abort; the end still arrives through `poll`."""

@@ -46,7 +46,7 @@ LIBVIRT_JOB_S: Final = 3.0
 """Job information of one guest. It hangs while the guest's I/O is frozen, which is no news worth waiting for."""
 
 LIBVIRT_POLL_S: Final = 2.0
-"""One look at a migration's progress: the caller's loop has other things to watch."""
+"""The figures of a migration that is over, asked inside the window."""
 
 LIBVIRT_ABORT_S: Final = 5.0
 """Aborting blocks while the source's I/O is frozen; the end is awaited elsewhere."""

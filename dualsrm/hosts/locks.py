@@ -51,8 +51,9 @@ class HostLocks:
 
     def drop(self, pair: str, operation: str) -> None:
         """Release it if that operation holds it. A lock another holds, and a free one, are left as they are."""
-        taken = self._taken.pop(pair, None)
+        taken = self._taken.get(pair)
         if taken is not None and taken.operation == operation:
+            del self._taken[pair]
             word, _ = self._ask("drop", pair, lock_text(taken))
             if word == "dropped":
                 return

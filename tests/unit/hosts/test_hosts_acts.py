@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shlex import quote
@@ -63,6 +64,34 @@ def test_a_lock_is_taken_once_and_released_by_its_holder_only(locks: HostLocks) 
     locks.drop("lab", ME.operation)
     assert locks.holder("lab") is None
     locks.drop("lab", ME.operation)
+
+
+def test_our_own_lock_is_released_with_one_question_whoever_else_was_refused(
+    locks: HostLocks, ssh: SshConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question is a process on the host, and the command waits for it."""
+    assert locks.take("lab", ME) is None
+    locks.drop("lab", OTHER.operation)
+    asked: list[Sequence[str]] = []
+    really = ssh.run
+
+    def run(argv: Sequence[str], *, deadline_s: float) -> Completed:
+        asked.append(argv)
+        return really(argv, deadline_s=deadline_s)
+
+    monkeypatch.setattr(ssh, "run", run)
+    locks.drop("lab", ME.operation)
+    assert len(asked) == 1
+    assert locks.holder("lab") is None
+
+
+def test_the_peer_is_not_asked_where_no_qemu_of_the_guest_is(sshd: Sshd) -> None:
+    """Its libvirtd would be asked by name, and that name has no host: asked, it would be Unknown."""
+    host = RealHost(sshd.host, sshd.settings)
+    peer = Host("beta", "", "", "qemu+ssh://no-such-host.invalid/system", "root")
+    assert host._reach_peer_for("no such guest", peer) is None
+    assert isinstance(host.reach_peer(peer), Unknown)
+    host.close()
 
 
 def test_of_many_takers_one_succeeds(locks: HostLocks) -> None:

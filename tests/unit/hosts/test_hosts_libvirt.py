@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import libvirt
 import pytest
 
-from dualsrm.engine.ports import JobEnded
+from dualsrm.engine.ports import JobEnded, JobProgress
 from dualsrm.errors import CommandFailed, DeadlineExceeded, HostUnreachable
 from dualsrm.hosts.libvirt import connection as connection_module
 from dualsrm.hosts.libvirt import domains
@@ -272,3 +273,37 @@ def test_a_connection_is_not_closed_below_a_call_that_is_inside_it(
     assert held[0]._o is not None, "still open"
     leave.set()
     call.result(timeout=10)
+
+
+class _Looked:
+    """A connection on which a migration goes on, and looks at it are counted."""
+
+    def __init__(self) -> None:
+        self.looks: list[Future[Any]] = []
+
+    def begin(self, _function: object, *, what: str) -> Future[Any]:
+        call: Future[Any] = Future()
+        if what == "job statistics":
+            self.looks.append(call)
+        return call
+
+
+def test_statistics_are_asked_for_now_and_then_and_nothing_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look interrupts libvirtd and QEMU, and during the copy it may hang for seconds."""
+    now = [100.0]
+    monkeypatch.setattr("dualsrm.hosts.libvirt.migration.time.monotonic", lambda: now[0])
+    looked = _Looked()
+    job = LibvirtMigration(looked, "web", Host("beta", "b", "b", "qemu+ssh://beta/system"), MigrationSettings())  # type: ignore[arg-type]  # all it needs
+    for _ in range(20):
+        assert job.poll() is None
+        now[0] += 0.25
+    assert len(looked.looks) == 1, "one that hangs is not joined by another"
+    looked.looks[0].set_result(JobProgress(memory_total=1))
+    assert job.poll() == JobProgress(memory_total=1)
+    for _ in range(16):
+        job.poll()
+        for look in looked.looks:
+            if not look.done():
+                look.set_result(JobProgress())
+        now[0] += 0.25
+    assert len(looked.looks) == 1 + 2, "one every two seconds"

@@ -33,6 +33,7 @@ def test_armed_is_said_when_record_lease_timer_and_peer_are_there(rig: Rig) -> N
     (timer,) = rig.tools.calls("systemd-run")
     assert f"--unit={timer_unit('op1')}" in timer
     assert timer.endswith("-- dualsrm-host settle --operation op1")
+    assert "--on-active=30 --on-unit-inactive=15 " in timer, "docs/window.md says so"
     (asked,) = rig.tools.calls("ssh")
     assert asked.endswith(f"-- {PEER} dualsrm-host version")
     assert rig.files.confirmed_off(PEER) is None, "it answered: whoever said that it is off was wrong, or it is back"
