@@ -125,6 +125,9 @@ class Case:
         return f"{self.dialect}-{self.guest}-{self.fault.name}-at-{self.moment:g}-for-{mended}-noticed-{notices}"
 
 
+A_LOOK_S = 10.0
+
+
 class Run:
     """A case being run."""
 
@@ -150,8 +153,12 @@ class Run:
             assert not pair.changed_anything(), "\n".join(pair.log())
             return None
         said = reported(report, self.resources)
-        # A host may lose power after it was last looked at; that it had the guest then is no lie.
-        runs_on = {guest: host for guest, host in said.runs_on.items() if pair.machines[host].powered}
+        # A host may lose power after it was last looked at; that it had the guest then is no lie. One that has been off
+        # for longer than a look takes is not said to have it; of a guest that moved its way is said, not its end.
+        moved = report.state in (MoveState.MOVED_UNSETTLED, MoveState.REPLICATION_LOST)
+        since_s = pair.clock.monotonic() - self.case.moment
+        forgiven = moved or since_s < A_LOOK_S
+        runs_on = {guest: host for guest, host in said.runs_on.items() if pair.machines[host].powered or not forgiven}
         assert_promises(pair, replace(said, runs_on=runs_on))
         assert (report.exit_code is ExitCode.OK) == (report.state is MoveState.MOVED)
         return report.state
