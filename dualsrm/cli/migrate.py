@@ -13,7 +13,7 @@ from dualsrm.cli.output import console, emit_json, finding_json, print_findings
 from dualsrm.cli.progress import progress_observer
 from dualsrm.cli.session import Session
 from dualsrm.cli.text import duration, plain, size, text
-from dualsrm.engine.move import Prepared, call_in_guards, prepare_move, run_move
+from dualsrm.engine.move import Prepared, prepare_move, run_move
 from dualsrm.engine.report import MoveReport
 from dualsrm.errors import ExitCode
 from dualsrm.plan.steps import Step
@@ -31,25 +31,17 @@ def migrate(session: Session, guest: str, to: str | None, *, dry_run: bool, as_j
     Dual-primary is open only for the move and verified closed on both hosts after it. Ctrl-C asks to stop: before the
     hand-over the move is called off and rolled back, after it it is finished.
     """
-    settings = session.settings
     pair = session.pair_for(guest)
     with progress_observer(quiet=as_json) as observer:
         environment = session.environment([pair], observer)
-        if not dry_run:
-            call_in_guards(environment, pair)
-        prepared = prepare_move(
-            environment,
-            pair,
-            guest,
-            to,
-            state_directory=session.state_directory,
-            convergence=settings.migration.convergence,
-        )
-        refused = bool(blocking(prepared.findings))
+        state, convergence = session.state_directory, session.settings.migration.convergence
         report = None
-        if not refused and not dry_run:
+        if dry_run:
+            prepared = prepare_move(environment, pair, guest, to, state_directory=state, convergence=convergence)
+        else:
             session.stop_on_signals()
-            report = run_move(environment, pair, prepared, session.state_directory)
+            prepared, report = run_move(environment, pair, guest, to, state_directory=state, convergence=convergence)
+    refused = bool(blocking(prepared.findings))
     # Whoever listened may be gone; how the move ended is still in the exit code and in the journal.
     with contextlib.nullcontext() if report is None else contextlib.suppress(OSError):
         if as_json:

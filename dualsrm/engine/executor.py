@@ -6,9 +6,10 @@ After the guest has crossed over nothing is undone any more; the remaining steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 
 from dualsrm.engine.conditions import Unmet, unmet
 from dualsrm.engine.crossing import Crossing, cross
@@ -26,6 +27,7 @@ from dualsrm.plan.steps import (
     Demote,
     DestroyDomain,
     Disarm,
+    DrbdChange,
     MigrateLive,
     Plan,
     Promote,
@@ -186,20 +188,20 @@ class Executor:
         return None
 
     def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
-        for command in commands:
+        for command, resources in _together(commands):
             match command:
                 case Arm():
                     port.arm(self._window_of(command))
                 case Disarm():
                     port.disarm()
-                case SetFencing(resource=resource, policy=policy):
-                    port.set_fencing(resource, policy)
-                case SetTwoPrimaries(resource=resource, allowed=allowed):
-                    port.set_two_primaries(resource, allowed=allowed)
-                case Promote(resource=resource):
-                    port.promote(resource)
-                case Demote(resource=resource):
-                    port.demote(resource)
+                case SetFencing(policy=policy):
+                    port.set_fencing(*resources, policy=policy)
+                case SetTwoPrimaries(allowed=allowed):
+                    port.set_two_primaries(*resources, allowed=allowed)
+                case Promote():
+                    port.promote(*resources)
+                case Demote():
+                    port.demote(*resources)
                 case DestroyDomain(guest=guest):
                     port.destroy(guest)
                 case MigrateLive():
@@ -275,6 +277,13 @@ class Executor:
 
     def _note(self, kind: str, **facts: object) -> None:
         note(self._journal, self._environment.observer, kind, **facts)
+
+
+def _together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str, ...]]]:
+    """Neighbours that differ in their resource only are one call: in the window each costs a process on the host."""
+    for _, alike in groupby(commands, lambda one: replace(one, resource="") if isinstance(one, DrbdChange) else one):
+        first, *more = alike
+        yield first, tuple(one.resource for one in (first, *more) if isinstance(one, DrbdChange))
 
 
 _HANDS_OFF = frozenset({Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT})

@@ -108,7 +108,8 @@ def interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
     found = []
     for path in _not_running(directory):
         lines = _lines(path)
-        intent = next((line for line in lines if line.get("kind") == "intent"), {})
+        # Who is meant is known before it is known from where to where: later lines add to the first.
+        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
         ended = any(line.get("kind") == "end" for line in lines)
         if not ended and intent.get("pair", pair) == pair:
             found.append(Interrupted(path.stem, intent))

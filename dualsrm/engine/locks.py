@@ -15,23 +15,22 @@ from dualsrm.model import LockHolder, Maybe, Pair, Unknown
 
 @contextmanager
 def pair_locked(environment: Environment, pair: Pair, operation: str) -> Iterator[None]:
-    """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken.
+    """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken on either.
 
-    Both managers ask the hosts in the same order, so one of them gets both.
+    Both hosts are asked at once: of two managers at the same moment each may get one, and then both are refused.
     """
     holder = LockHolder(operation=operation, manager=socket.gethostname(), since=environment.clock.now_iso())
-    taken: list[str] = []
+    # Counted as ours until another is seen to hold it: a lock taken by a call that timed out is released below.
+    taken = set(pair.hosts)
     try:
-        for host in sorted(pair.hosts):
-            # Counted as ours before the answer: a lock taken by a call that timed out is released below.
-            taken.append(host)
-            found = _take(environment, pair, host, holder)
-            if found is not None:
-                taken.remove(host)
-                raise _held(pair, host, found)
+        found = environment.gather([partial(_take, environment, pair, host, holder) for host in pair.hosts])
+        held = [(host, by) for host, by in zip(pair.hosts, found, strict=True) if by is not None]
+        taken.difference_update(host for host, _ in held)
+        for host, by in held:
+            raise _held(pair, host, by)
         yield
     finally:
-        environment.gather([partial(_release, environment, pair, host, operation) for host in taken])
+        environment.gather([partial(_release, environment, pair, host, operation) for host in sorted(taken)])
 
 
 def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -> Maybe[LockHolder] | None:

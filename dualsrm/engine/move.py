@@ -1,4 +1,4 @@
-"""The live move from end to end: look, check, plan, lock, run, report."""
+"""The live move from end to end: lock, look, check, plan, run, report."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dualsrm.checks import blocking, check_move, resolve_move
 from dualsrm.convergence import Convergence
 from dualsrm.discovery import resources_of
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor, Run
+from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, interrupted, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.observe import cpu_verdict, observe
 from dualsrm.engine.report import MoveReport, report_move
-from dualsrm.errors import DualsrmError, HostUnreachable, Refused
+from dualsrm.errors import DualsrmError, Refused
 from dualsrm.model import Domain, Finding, MoveFacts, Pair, Snapshot, Unknown
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Plan
@@ -30,12 +30,6 @@ class Prepared:
     """Empty when a finding blocks: there is nothing to plan around."""
 
 
-def call_in_guards(environment: Environment, pair: Pair) -> None:
-    """Have the guards of a move started while it is still looked at: they take longer to come than all else to arm."""
-    for host in pair.hosts:
-        environment.ports[host].call_in_guard(environment.ports[pair.other(host)].host)
-
-
 def prepare_move(
     environment: Environment,
     pair: Pair,
@@ -44,9 +38,10 @@ def prepare_move(
     *,
     state_directory: Path,
     convergence: Convergence,
+    under_lock: bool = False,
 ) -> Prepared:
     """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
-    snapshot = observe(environment, pair, guest=guest)
+    snapshot = observe(environment, pair, guest=guest, under_lock=under_lock)
     move = resolve_move(snapshot, guest, to)
     facts = MoveFacts(
         cpu=cpu_verdict(environment, snapshot, guest, move.source, move.target),
@@ -68,26 +63,40 @@ def prepare_move(
     return Prepared(goal, findings, () if blocking(findings) else plan_move(goal))
 
 
-def run_move(environment: Environment, pair: Pair, prepared: Prepared, state_directory: Path) -> MoveReport:
-    """Do a prepared move. Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after."""
-    if not prepared.plan:
-        raise Refused("the checks do not allow this move", fix="run `dualsrm check` on the guest for each reason")
+def run_move(
+    environment: Environment,
+    pair: Pair,
+    guest: str,
+    to: str | None,
+    *,
+    state_directory: Path,
+    convergence: Convergence,
+) -> tuple[Prepared, MoveReport | None]:
+    """Lock, look, and move if no check is against it; without a report nothing was touched, and the findings say why.
+
+    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
+    """
     started = environment.clock.monotonic()
-    goal = prepared.goal
     journal = FileJournal.begin(state_directory, "migrate", environment.clock)
     try:
-        journal.write(
-            "intent",
-            verb="migrate",
-            pair=pair.name,
-            guest=goal.guest,
-            source=goal.source,
-            target=goal.target,
-            resources=list(goal.resources),
-        )
+        journal.write("intent", verb="migrate", pair=pair.name, guest=guest)
+        _call_in_guards(environment, pair)
         with pair_locked(environment, pair, journal.operation):
+            prepared = prepare_move(
+                environment,
+                pair,
+                guest,
+                to,
+                state_directory=state_directory,
+                convergence=convergence,
+                under_lock=True,
+            )
+            if not prepared.plan:
+                note(journal, environment.observer, "end", outcome="refused", seen=_against(prepared.findings))
+                return prepared, None
+            goal = prepared.goal
+            journal.write("intent", source=goal.source, target=goal.target, resources=list(goal.resources))
             run = Executor(environment, journal).run(prepared.plan)
-            _raise_if_silent(run)
             report = report_move(journal.operation, goal, run, environment.clock.monotonic() - started)
             end = {"outcome": report.state.value, "seen": report.seen, "window_s": report.window_s}
             note(journal, environment.observer, "end", **end)
@@ -96,17 +105,17 @@ def run_move(environment: Environment, pair: Pair, prepared: Prepared, state_dir
         raise
     finally:
         journal.close()
-    return report
+    return prepared, report
 
 
-def _raise_if_silent(run: Run) -> None:
-    """A host that fell silent before anything was touched may be down, and the guest with it: not `untouched`."""
-    if run.failure is not None and not run.touched and not all(one.asked for one in run.failure.unmet):
-        raise HostUnreachable(
-            run.failure.seen,
-            why="nothing was touched, and whether the guest still runs is not known",
-            fix="dualsrm status",
-        )
+def _call_in_guards(environment: Environment, pair: Pair) -> None:
+    """Have the guards of a move started while it is still looked at: they take longer to come than all else to arm."""
+    for host in pair.hosts:
+        environment.ports[host].call_in_guard(environment.ports[pair.other(host)].host)
+
+
+def _against(findings: tuple[Finding, ...]) -> str:
+    return "; ".join(f"{finding.subject}: {finding.seen}" for finding in blocking(findings))
 
 
 def _domain(snapshot: Snapshot, host: str, guest: str) -> Domain:

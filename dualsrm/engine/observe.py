@@ -12,21 +12,25 @@ from dualsrm.errors import DualsrmError
 from dualsrm.model import CpuVerdict, HostView, LockHolder, Maybe, Pair, Snapshot, Unknown
 
 
-def observe(environment: Environment, pair: Pair, *, guest: str | None = None) -> Snapshot:
+def observe(environment: Environment, pair: Pair, *, guest: str | None = None, under_lock: bool = False) -> Snapshot:
     """What both hosts of a pair say now. Never raises: what cannot be seen is Unknown.
 
-    With a guest, the host it is active on also asks the other host's libvirtd.
+    With a guest, the host it is active on also asks the other host's libvirtd. Under the pair's lock nobody needs to be
+    asked who holds it: it is free for whoever looks.
     """
     looks: list[Callable[[], _Seen]] = []
     for host in pair.hosts:
         peer = environment.ports[pair.other(host)].host if guest is not None else None
         looks.append(partial(environment.ports[host].observe, guest=guest, peer=peer))
-        looks.append(partial(_lock_holder, environment, pair, host))
+        if not under_lock:
+            looks.append(partial(_lock_holder, environment, pair, host))
     seen = environment.gather(looks)
     return Snapshot(
         pair=pair,
         views={view.name: view for view in seen if isinstance(view, HostView)},
-        locks={lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
+        locks=dict.fromkeys(pair.hosts)
+        if under_lock
+        else {lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
         hosts={host: environment.ports[host].host for host in pair.hosts},
     )
 

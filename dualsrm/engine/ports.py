@@ -106,16 +106,16 @@ class HostPort(Protocol):
     def disturbance(self) -> Disturbance | None:
         """What the guard said last, without asking: None when all is well, or when there is no guard to say."""
 
-    def set_fencing(self, resource: str, policy: str) -> None:
+    def set_fencing(self, *resources: str, policy: str) -> None:
         """The option fencing, runtime only: a disk option on DRBD 8.4, a net option on 9."""
 
-    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+    def set_two_primaries(self, *resources: str, allowed: bool) -> None:
         """`drbdadm net-options --allow-two-primaries=...`: runtime only, the connection stays up."""
 
-    def promote(self, resource: str) -> None:
+    def promote(self, *resources: str) -> None:
         """`drbdadm primary`, never with --force."""
 
-    def demote(self, resource: str) -> None:
+    def demote(self, *resources: str) -> None:
         """`drbdadm secondary`; raises DeviceHeldOpen when something has the device open."""
 
     def openers(self, minor: int) -> tuple[str, ...]:

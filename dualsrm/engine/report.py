@@ -27,7 +27,7 @@ class MoveState(Enum):
     NOT_ROLLED_BACK = "not moved, not rolled back"
     """At the source; an undo did not work."""
     UNTOUCHED = "untouched"
-    """Something changed between the checks and the first act; nothing was done."""
+    """Somebody asked to stop before the first act; nothing was done."""
     STOPPED = "guest stopped"
     """The guest shut itself down during the move."""
     DIED = "guest died"

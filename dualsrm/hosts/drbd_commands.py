@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from dualsrm.errors import CommandFailed, DeviceHeldOpen
@@ -19,37 +20,38 @@ _HELD_OPEN: Final = "(-12)"
 
 
 class DrbdCommands:
-    """Commands on one host, on one resource each."""
+    """Commands on one host, each on all of a guest's resources: most of them lie inside the window."""
 
     def __init__(self, ssh: SshConnection) -> None:
         self._ssh = ssh
 
-    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+    def set_two_primaries(self, resources: Sequence[str], *, allowed: bool) -> None:
         """Runtime only: the configuration file is not touched, the connection stays up."""
-        self._run(resource, "net-options", f"--allow-two-primaries={'yes' if allowed else 'no'}")
+        self._run(resources, "net-options", f"--allow-two-primaries={'yes' if allowed else 'no'}")
 
-    def set_fencing(self, resource: str, policy: str, dialect: Dialect) -> None:
+    def set_fencing(self, resources: Sequence[str], policy: str, dialect: Dialect) -> None:
         """Runtime only: a disk option of every volume on 8.4, a net option on 9."""
-        self._run(resource, fencing_verb(dialect), f"--fencing={policy}")
+        self._run(resources, fencing_verb(dialect), f"--fencing={policy}")
 
-    def promote(self, resource: str) -> None:
-        """Make it Primary here, never by force."""
-        self._run(resource, "primary")
+    def promote(self, resources: Sequence[str]) -> None:
+        """Make them Primary here, never by force."""
+        self._run(resources, "primary")
 
-    def demote(self, resource: str) -> None:
-        """Make it Secondary here; raises `DeviceHeldOpen` while something has the device open."""
-        self._run(resource, "secondary")
+    def demote(self, resources: Sequence[str]) -> None:
+        """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""
+        self._run(resources, "secondary")
 
-    def _run(self, resource: str, *words: str) -> None:
+    def _run(self, resources: Sequence[str], *words: str) -> None:
         host = self._ssh.host.name
-        if not _NAME.fullmatch(resource):
-            raise CommandFailed(
-                f"{clean(resource, 80)!r} is no name of a DRBD resource",
-                why="nothing was run",
-                fix="drbdadm sh-resources",
-            )
-        argv = ["drbdadm", *words, resource]
-        done = self._ssh.run(argv, deadline_s=DRBD_CHANGE_S)
+        for resource in resources:
+            if not _NAME.fullmatch(resource):
+                raise CommandFailed(
+                    f"{clean(resource, 80)!r} is no name of a DRBD resource",
+                    why="nothing was run",
+                    fix="drbdadm sh-resources",
+                )
+        argv = ["drbdadm", *words, *resources]
+        done = self._ssh.run(argv, deadline_s=DRBD_CHANGE_S * len(resources))
         if done.exit != 0:
             raise refusal(f"`{' '.join(argv)}` on {host}", done)
 

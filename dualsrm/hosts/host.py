@@ -85,7 +85,10 @@ class RealHost:
             return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer, peer_link=link)
         if isinstance(virt, LibvirtView):
             virt = replace(virt, free_memory_bytes=available_memory_of(answer))
-        return HostView(self._host.name, drbd=drbd_of(answer), libvirt=virt, system=system_of(answer), peer_link=link)
+        drbd = drbd_of(answer)
+        if isinstance(drbd, DrbdView):
+            self._dialect = _dialect_of(drbd)
+        return HostView(self._host.name, drbd=drbd, libvirt=virt, system=system_of(answer), peer_link=link)
 
     def drbd(self) -> DrbdView:
         """DRBD only. What only the configuration files tell (configured, drift, links) is not in it."""
@@ -96,7 +99,7 @@ class RealHost:
                 why="no step can be verified without it",
                 fix=f"on {self._host.name}: drbdsetup status; lsmod | grep drbd",
             )
-        self._dialect = parse_version(f"version: {view.version}").dialect
+        self._dialect = _dialect_of(view)
         return view
 
     def disturbance(self) -> Disturbance | None:
@@ -167,24 +170,24 @@ class RealHost:
         """End the guard and have the host settle what no manager holds."""
         self._guards.disarm()
 
-    def set_fencing(self, resource: str, policy: str) -> None:
+    def set_fencing(self, *resources: str, policy: str) -> None:
         """The freeze policy on this side, at runtime only."""
         if self._dialect is None:
             self.drbd()
         assert self._dialect is not None  # noqa: S101 - drbd() has set it, or raised
-        self._drbd.set_fencing(resource, policy, self._dialect)
+        self._drbd.set_fencing(resources, policy, self._dialect)
 
-    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+    def set_two_primaries(self, *resources: str, allowed: bool) -> None:
         """Open or close the window on this side, at runtime only."""
-        self._drbd.set_two_primaries(resource, allowed=allowed)
+        self._drbd.set_two_primaries(resources, allowed=allowed)
 
-    def promote(self, resource: str) -> None:
-        """Make it Primary here, never by force."""
-        self._drbd.promote(resource)
+    def promote(self, *resources: str) -> None:
+        """Make them Primary here, never by force."""
+        self._drbd.promote(resources)
 
-    def demote(self, resource: str) -> None:
-        """Make it Secondary here; raises `DeviceHeldOpen` while something has the device open."""
-        self._drbd.demote(resource)
+    def demote(self, *resources: str) -> None:
+        """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""
+        self._drbd.demote(resources)
 
     def destroy(self, guest: str) -> None:
         """End the guest's QEMU here; a no-op when there is none."""
@@ -201,6 +204,10 @@ class RealHost:
     def unlock(self, pair: str, operation: str) -> None:
         """Release the pair's lock if that operation holds it."""
         self._locks.drop(pair, operation)
+
+
+def _dialect_of(view: DrbdView) -> Dialect:
+    return parse_version(f"version: {view.version}").dialect
 
 
 def _is_active(virt: LibvirtView, guest: str | None) -> bool:

@@ -5,7 +5,7 @@ allow-two-primaries is refused (164) while both sides are Primary, so demoting p
 while both are Primary rotates both generation identifiers, so the target is promoted as late as possible.
 
 The way a guest crosses over is a method behind `plan_move`; this is the plain window. A second method adds a function
-that returns other steps between `recheck` and `settle`.
+that returns other steps before `settle`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class MoveGoal:
 def plan_move(goal: MoveGoal) -> Plan:
     """Steps of a planned live move. All resources of the guest move, or none."""
     return (
-        _recheck(goal),
         _arm(goal),
         _open_window(goal),
         _promote_target(goal),
@@ -136,25 +135,6 @@ def disarm(hosts: tuple[str, str]) -> Step:
     return Step(name="disarm", do=tuple(Disarm(host) for host in hosts), verify=(), persist=True)
 
 
-def _recheck(goal: MoveGoal) -> Step:
-    """What the checks saw may be seconds old: look once more at what can change, right before acting."""
-    hosts = (goal.source, goal.target)
-    return Step(
-        name="recheck",
-        do=(),
-        verify=(
-            GuestRuns(goal.source, goal.guest),
-            GuestGone(goal.target, goal.guest, goal.uuid),
-            *(RoleIs(goal.source, resource, primary=True) for resource in goal.resources),
-            *(RoleIs(goal.target, resource, primary=False) for resource in goal.resources),
-            *(Replicating(host, resource) for host in hosts for resource in goal.resources),
-            *_window_is(hosts, goal.resources, allowed=False),
-            *_fencing_is(hosts, goal.resources, AT_REST),
-        ),
-        deadline_s=10.0,
-    )
-
-
 def _arm(goal: MoveGoal) -> Step:
     """From here on both hosts know what to do about a lost link."""
     hosts = (goal.target, goal.source)
@@ -174,6 +154,7 @@ def _open_window(goal: MoveGoal) -> Step:
     """A second Primary is allowed, and a lost link freezes whoever writes.
 
     The connected peer adopts two Primaries by itself; setting it on both hosts makes that visible and verifiable.
+    What the checks saw is seconds old by now: what can change is looked at once more before anything is promoted.
     """
     hosts = (goal.target, goal.source)
     return Step(
@@ -185,6 +166,11 @@ def _open_window(goal: MoveGoal) -> Step:
         verify=(
             *_fencing_is(hosts, goal.resources, IN_WINDOW),
             *_window_is(hosts, goal.resources, allowed=True),
+            GuestRuns(goal.source, goal.guest),
+            GuestGone(goal.target, goal.guest, goal.uuid),
+            *(RoleIs(goal.source, resource, primary=True) for resource in goal.resources),
+            *(RoleIs(goal.target, resource, primary=False) for resource in goal.resources),
+            *(Replicating(host, resource) for host in hosts for resource in goal.resources),
         ),
         undo=_set_window(hosts, goal.resources, allowed=False),
         undo_verify=_window_is(hosts, goal.resources, allowed=False),

@@ -87,6 +87,10 @@ class Demote:
         return f"demote {self.resource} on {self.host}"
 
 
+DrbdChange: TypeAlias = SetFencing | SetTwoPrimaries | Promote | Demote
+"""What is done to one resource, and alike to all of a guest."""
+
+
 @dataclass(frozen=True, slots=True)
 class MigrateLive:
     """Move a running guest peer-to-peer; the outcome is read from both hosts, never from a return code."""
@@ -118,7 +122,7 @@ class DestroyDomain:
         return f"destroy the leftover of {self.guest} on {self.host}"
 
 
-Command: TypeAlias = Arm | Disarm | SetFencing | SetTwoPrimaries | Promote | Demote | MigrateLive | DestroyDomain
+Command: TypeAlias = Arm | Disarm | DrbdChange | MigrateLive | DestroyDomain
 
 
 # --- conditions -----------------------------------------------------------------------------------

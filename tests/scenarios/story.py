@@ -12,7 +12,6 @@ from dualsrm.checks import blocking
 from dualsrm.cli.progress import LOG_EVERY_S, describe
 from dualsrm.cli.text import duration
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.move import run_move
 from dualsrm.engine.progress import Copying
 from dualsrm.engine.progress import Event as Progress
 from dualsrm.engine.recover import RecoveryReport
@@ -136,10 +135,9 @@ class Story:
             )
 
     def _migrate(self, manager: Narrated, guest: str, to: str | None) -> End:
-        prepared = manager.prepare(guest, to)
-        if not prepared.plan:
+        prepared, report = manager.ending(lambda: manager.try_to_migrate(guest, to))
+        if report is None:
             return _findings_end(prepared.findings)
-        report = manager.ending(lambda: run_move(manager.environment, self.pair.pair, prepared, manager.state))
         return _move_end(report, prepared.goal.resources)
 
     def _recover(self, report: RecoveryReport) -> End:

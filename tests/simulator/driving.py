@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from dualsrm.checks import blocking
 from dualsrm.convergence import Convergence
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.move import Prepared, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
 from dualsrm.engine.report import MoveReport, MoveState
+from dualsrm.errors import Refused
 from tests.simulator.pair import Reported, SimPair
 
 T = TypeVar("T")
@@ -68,7 +70,16 @@ class Manager:
 
     def migrate(self, guest: str, to: str | None = None) -> MoveReport:
         """A whole live move, and the end of the process that did it."""
-        return self.ending(lambda: run_move(self.environment, self.pair.pair, self.prepare(guest, to), self.state))
+        prepared, report = self.ending(lambda: self.try_to_migrate(guest, to))
+        if report is None:
+            raise Refused("; ".join(finding.seen for finding in blocking(prepared.findings)))
+        return report
+
+    def try_to_migrate(self, guest: str, to: str | None = None) -> tuple[Prepared, MoveReport | None]:
+        """A live move, or the findings against it."""
+        return run_move(
+            self.environment, self.pair.pair, guest, to, state_directory=self.state, convergence=self.convergence
+        )
 
     def recover(self, *, take_over: bool = False) -> RecoveryReport:
         """A whole recovery."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -237,15 +237,29 @@ def _refused(other: Manager) -> None:
     assert len(other.pair.changed_anything()) == before
 
 
-def test_a_change_between_the_checks_and_the_first_act_leaves_all_untouched(manager: Manager) -> None:
-    manager.pair.after_call("lock", lambda: manager.pair.cut_link("web"), host="beta")
+def test_whoever_asks_to_stop_before_the_first_act_finds_all_untouched(manager: Manager) -> None:
+    def stop() -> None:
+        manager.stop = True
+
+    manager.pair.after_call("lock", stop, host="beta")
     report = manager.migrate("web")
     assert report.state is MoveState.UNTOUCHED
     assert report.exit_code is ExitCode.REFUSED
     assert not manager.pair.changed_anything()
 
 
-def test_a_source_that_loses_power_before_the_first_act_is_unreachable_not_untouched(manager: Manager) -> None:
+@pytest.mark.parametrize("change", [SimPair.cut_link, SimPair.shut_down_guest])
+def test_a_change_since_the_checks_is_seen_before_anything_is_promoted(
+    manager: Manager, change: Callable[[SimPair, str], None]
+) -> None:
+    pair = manager.pair
+    pair.after_call("arm", lambda: change(pair, "web"), host="alpha")
+    report = manager.migrate("web")
+    assert report.state is MoveState.ROLLED_BACK, report
+    assert not [call for call in pair.calls if call.method in ("promote", "start_migration")]
+
+
+def test_a_source_that_loses_power_before_the_look_is_unreachable_not_untouched(manager: Manager) -> None:
     """Seen on the lab: it said `untouched`, which means that the guest runs at the source."""
     manager.pair.after_call("lock", lambda: manager.pair.power_off("alpha"), host="beta")
     with pytest.raises(HostUnreachable):

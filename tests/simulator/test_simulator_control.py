@@ -108,7 +108,7 @@ def test_a_frozen_source_does_not_hand_over() -> None:
     assert pair.running_on("web") == (ALPHA,)
     for host in pair.pair.hosts:
         pair.ports[host].set_two_primaries("web", allowed=False)
-        pair.ports[host].set_fencing("web", "resource-only")
+        pair.ports[host].set_fencing("web", policy="resource-only")
     pair.heal_link()
     pair.clock.sleep(5)
     assert not pair.drbd.split_brains

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from dualsrm.engine.ports import Disturbance, DomainStatus, JobEnded, JobProgress
@@ -131,33 +132,29 @@ class SimHostPort:
         """Give the windows back."""
         self.call("disarm", "", lambda: self._pair.hostside.disarm(self._host.name), lie=lambda: None)
 
-    def set_fencing(self, resource: str, policy: str) -> None:
+    def set_fencing(self, *resources: str, policy: str) -> None:
         """`drbdadm disk-options` or `net-options --fencing`."""
-        self.call(
-            "set_fencing",
-            resource,
-            lambda: self._pair.drbd.set_fencing(self._host.name, resource, policy),
-            detail=policy,
-            lie=lambda: None,
-        )
+        self._each("set_fencing", resources, partial(self._pair.drbd.set_fencing, policy=policy), policy)
 
-    def set_two_primaries(self, resource: str, *, allowed: bool) -> None:
+    def set_two_primaries(self, *resources: str, allowed: bool) -> None:
         """`drbdadm net-options --allow-two-primaries`."""
-        self.call(
-            "set_two_primaries",
-            resource,
-            lambda: self._pair.drbd.set_two_primaries(self._host.name, resource, allowed=allowed),
-            detail="yes" if allowed else "no",
-            lie=lambda: None,
-        )
+        act = partial(self._pair.drbd.set_two_primaries, allowed=allowed)
+        self._each("set_two_primaries", resources, act, "yes" if allowed else "no")
 
-    def promote(self, resource: str) -> None:
+    def promote(self, *resources: str) -> None:
         """`drbdadm primary`."""
-        self.call("promote", resource, lambda: self._pair.drbd.promote(self._host.name, resource), lie=lambda: None)
+        self._each("promote", resources, self._pair.drbd.promote)
 
-    def demote(self, resource: str) -> None:
+    def demote(self, *resources: str) -> None:
         """`drbdadm secondary`."""
-        self.call("demote", resource, lambda: self._pair.drbd.demote(self._host.name, resource), lie=lambda: None)
+        self._each("demote", resources, self._pair.drbd.demote)
+
+    def _each(
+        self, method: Method, resources: tuple[str, ...], act: Callable[[str, str], None], detail: str = ""
+    ) -> None:
+        """drbdadm takes one resource after the other, and stops at the first that is refused."""
+        for resource in resources:
+            self.call(method, resource, partial(act, self._host.name, resource), detail=detail, lie=lambda: None)
 
     def destroy(self, guest: str) -> None:
         """virDomainDestroy; blocks while the guest's I/O stands frozen here."""

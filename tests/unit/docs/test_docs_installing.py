@@ -24,7 +24,7 @@ def test_every_drbd_command_of_the_probe_is_named() -> None:
 
 
 def test_every_change_of_drbd_is_named() -> None:
-    verbs = re.findall(r"self\._run\(resource, \"([a-z-]+)\"", (HOSTS / "drbd_commands.py").read_text())
+    verbs = re.findall(r"self\._run\(resources, \"([a-z-]+)\"", (HOSTS / "drbd_commands.py").read_text())
     verbs += [fencing_verb(dialect) for dialect in Dialect]
     assert set(re.findall(r"drbdadm ([a-z-]+)", TABLE["drbdadm"])) == set(verbs)
 

@@ -200,7 +200,7 @@ def test_other_refusals_keep_drbds_words(done: Completed) -> None:
 @pytest.mark.parametrize("name", ["all", "--force", "", "web/0", "a b", "$(id)", "web\n"])
 def test_names_that_are_no_resource_are_not_run(ssh: SshConnection, name: str) -> None:
     with pytest.raises(CommandFailed, match="no name of a DRBD resource"):
-        DrbdCommands(ssh).promote(name)
+        DrbdCommands(ssh).promote([name])
 
 
 class _Said:
@@ -218,7 +218,7 @@ class _Said:
 @pytest.mark.parametrize(("dialect", "verb"), [(Dialect.V84, "disk-options"), (Dialect.V9, "net-options")])
 def test_the_freeze_policy_is_an_option_of_the_disk_on_84_and_of_the_net_on_9(dialect: Dialect, verb: str) -> None:
     ssh = _Said()
-    DrbdCommands(ssh).set_fencing("web", IN_WINDOW, dialect)  # type: ignore[arg-type]  # it runs nothing
+    DrbdCommands(ssh).set_fencing(["web"], IN_WINDOW, dialect)  # type: ignore[arg-type]  # it runs nothing
     assert ssh.argv == ["drbdadm", verb, "--fencing=resource-and-stonith", "web"]
 
 
