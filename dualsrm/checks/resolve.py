@@ -23,7 +23,7 @@ def resolve_move(snapshot: Snapshot, guest: str, to: str | None) -> Move:
     _refuse_unknown(snapshot, guest)
     location = guest_location(snapshot, guest)
     if not location.known:
-        raise _no_such_guest(snapshot, guest)
+        raise no_such_guest(snapshot, guest)
     source = _only_host(snapshot, location)
     target = to or pair.other(source)
     if target == source:
@@ -51,7 +51,8 @@ def _refuse_unknown(snapshot: Snapshot, guest: str) -> None:
             )
 
 
-def _no_such_guest(snapshot: Snapshot, guest: str) -> UsageError:
+def no_such_guest(snapshot: Snapshot, guest: str) -> UsageError:
+    """The error for a name no host that answered knows, with the nearest that one does."""
     names = [location.name for location in guests(snapshot)]
     close = difflib.get_close_matches(guest, names, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
@@ -59,7 +60,7 @@ def _no_such_guest(snapshot: Snapshot, guest: str) -> UsageError:
     return UsageError(
         f"neither {first} nor {second} knows a guest {guest}{meant}",
         why=f"Guests of pair {snapshot.pair.name}: {', '.join(names) or 'none'}.",
-        fix=_migrate(close[0], "HOST") if close else f"{on(first, 'virsh', 'list', '--all')} shows the names",
+        fix="dualsrm status",
     )
 
 
@@ -70,8 +71,8 @@ def _only_host(snapshot: Snapshot, location: GuestLocation) -> str:
         case ():
             raise Refused(
                 f"{location.name} is shut off (defined on {' and '.join(location.defined_on)})",
-                why="A live move needs a guest that runs.",
-                fix=on(location.defined_on[0], "virsh", "start", location.name),
+                why="Only a guest that runs can be moved.",
+                fix=shlex.join(("dualsrm", "start", "--", location.name)),
             )
         case _:
             for holder in snapshot.locks.values():

@@ -15,6 +15,7 @@ from rich.table import Table
 from dualsrm.cli.text import plain, text
 from dualsrm.errors import DualsrmError
 from dualsrm.model import Finding, Severity
+from dualsrm.plan.steps import Plan, Step
 
 JSON_FORMAT = 1
 """Changes only when a program that reads the older form would misread the newer one; docs/json.md."""
@@ -90,6 +91,27 @@ def print_findings(title: str, findings: Sequence[Finding], *, verbose: bool) ->
     blocked = sum(finding.severity.blocks for finding in findings)
     verdict = "ready" if not blocked else f"not ready: {blocked} of {len(findings)} checks do not pass"
     out.print(text(f"{title}: {verdict} ({passed} passed)", "green" if not blocked else "bold red"))
+
+
+def step_json(step: Step) -> dict[str, object]:
+    """One step of a plan as the JSON documents carry it."""
+    return {
+        "name": step.name,
+        "do": [str(command) for command in step.do],
+        "verify": [str(condition) for condition in step.verify],
+        "undo": [str(command) for command in step.undo],
+        "deadline_s": step.deadline_s,
+    }
+
+
+def print_plan(plan: Plan) -> None:
+    """What would be done, verified and undone."""
+    out = console()
+    for number, step in enumerate(plan, start=1):
+        out.print(text(f"{number}. {step.name}", "bold"))
+        for label, lines in (("do", step.do), ("verify", step.verify), ("undo", step.undo)):
+            for line in lines:
+                out.print(text(f"   {label:<7}{plain(line)}"), soft_wrap=True)
 
 
 def on_terminal() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 
 import click
 
@@ -62,6 +63,7 @@ def _as_json(report: RecoveryReport) -> dict[str, object]:
         "refused": [{"guest": one.subject, "why": one.refusal, "fix": one.fix} for one in report.refused],
         "failed": [{"guest": guest, "seen": seen} for guest, seen in report.failed],
         "closed_operations": report.closed_operations,
+        "down": report.down,
     }
 
 
@@ -74,5 +76,8 @@ def _print(report: RecoveryReport) -> None:
         out.print(text(f"  fix: {plain(one.fix)}"), soft_wrap=True)
     for guest, seen in report.failed:
         out.print(text(f"{plain(guest)}: {plain(seen)}", "bold red"), soft_wrap=True)
-    if not (report.settled or report.refused or report.failed):
+    for guest in report.down:
+        out.print(text(f"{plain(guest)}: runs nowhere", "bold yellow"))
+        out.print(text(f"  fix: {plain(shlex.join(('dualsrm', 'start', '--', guest)))}"), soft_wrap=True)
+    if not (report.settled or report.refused or report.failed or report.down):
         out.print(text(f"{report.pair}: nothing to do", "green"))

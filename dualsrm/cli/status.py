@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 import click
 from rich.table import Table
@@ -16,7 +17,7 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.observe import observe
 from dualsrm.errors import ExitCode
-from dualsrm.model import Pair
+from dualsrm.model import Pair, Role
 from dualsrm.overview import GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
 
 
@@ -69,9 +70,22 @@ def _print(pair: PairOverview) -> None:
         out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
         out.print(text("  fix: dualsrm recover"))
     for guest in pair.guests:
+        if not guest.active:
+            out.print(text(_off(guest)), soft_wrap=True)
         for finding in guest.blockers:
             out.print(text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red"), soft_wrap=True)
             out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
+
+
+def _off(guest: GuestLine) -> str:
+    """A guest that runs nowhere, and the command that changes that."""
+    name = plain(shlex.join(("--", guest.guest)))
+    primary = dict.fromkeys(
+        point.host for line in guest.resources for point in line.viewpoints if point.role == Role.PRIMARY
+    )
+    where = f"Primary on {' and '.join(primary)} all the same" if primary else "Secondary on both hosts"
+    give_back = f"; dualsrm stop {name} makes it Secondary" if primary else ""
+    return f"{plain(guest.guest)} is shut off, {where}: dualsrm start {name}{give_back}"
 
 
 def _table(pair: PairOverview) -> Table:

@@ -14,6 +14,7 @@ from dualsrm.config.schema import (
     MigrationSettings,
     PairSection,
     ScheduleStep,
+    ShutdownSettings,
     SshSettings,
     StateSettings,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "PairSection",
     "ScheduleStep",
     "Settings",
+    "ShutdownSettings",
     "SshSettings",
     "StateSettings",
     "load",

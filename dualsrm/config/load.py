@@ -72,5 +72,11 @@ def _settings(path: Path, document: Document) -> Settings:
     hosts = {name: Host(name=name, **section.model_dump()) for name, section in document.hosts.items()}
     pairs = {name: Pair(name, (section.hosts[0], section.hosts[1])) for name, section in document.pairs.items()}
     return Settings(
-        path, document.ssh, document.migration, document.state, MappingProxyType(hosts), MappingProxyType(pairs)
+        path=path,
+        ssh=document.ssh,
+        migration=document.migration,
+        shutdown=document.shutdown,
+        state=document.state,
+        hosts=MappingProxyType(hosts),
+        pairs=MappingProxyType(pairs),
     )

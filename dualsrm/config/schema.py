@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -117,6 +118,11 @@ class MigrationSettings(Section):
         default=60, ge=1, le=3600, description="Longest the guest may be paused for that; then the move is aborted."
     )
 
+    on_failure: Literal["rollback", "cold"] = Field(
+        default="rollback",
+        description="After a live move that was rolled back: leave it running, or shut it down and start it there.",
+    )
+
     @field_validator("throttle_initial_percent", "throttle_increment_percent")
     @classmethod
     def _throttle_is_used(cls, value: int, info: ValidationInfo) -> int:
@@ -163,6 +169,17 @@ def _only_with(value: int, info: ValidationInfo, **wanted: object) -> int:
     return value
 
 
+class ShutdownSettings(Section):
+    """How guests are stopped."""
+
+    deadline_s: int = Field(
+        default=180, ge=1, le=86_400, description="Seconds a guest may take to shut itself down once it was asked."
+    )
+    destroy: bool = Field(
+        default=False, description="Then end its QEMU as a power cut would; else it runs on, and that is said."
+    )
+
+
 class StateSettings(Section):
     """What the manager remembers."""
 
@@ -176,7 +193,16 @@ class Document(Section):
     hosts: dict[Name, HostSection] = Field(min_length=1, description="The hosts, by name.")
     pairs: dict[Name, PairSection] = Field(min_length=1, description="The pairs, by name; each host is in one.")
     migration: MigrationSettings = Field(default_factory=MigrationSettings, description="How guests are moved.")
+    shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings, description="How guests are stopped.")
     state: StateSettings = Field(default_factory=StateSettings, description="What the manager remembers.")
+
+
+_ONE_LEVEL: Mapping[str, type[Section]] = {
+    "ssh": SshSettings,
+    "migration": MigrationSettings,
+    "shutdown": ShutdownSettings,
+    "state": StateSettings,
+}
 
 
 def _section_of(key: Key) -> type[Section]:
@@ -188,10 +214,8 @@ def _section_of(key: Key) -> type[Section]:
             return PairSection
         case ("migration", "schedule", *_):
             return ScheduleStep
-        case ("ssh" | "migration" | "state" as name, *_):
-            sections: dict[str, type[Section]]
-            sections = {"ssh": SshSettings, "migration": MigrationSettings, "state": StateSettings}
-            return sections[name]
+        case (name, *_) if name in _ONE_LEVEL:
+            return _ONE_LEVEL[name]
         case _:
             return Document
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualsrm.config.schema import MigrationSettings, SshSettings, StateSettings
+from dualsrm.config.schema import MigrationSettings, ShutdownSettings, SshSettings, StateSettings
 from dualsrm.model import Host, Pair
 
 
@@ -17,6 +17,7 @@ class Settings:
     path: Path
     ssh: SshSettings
     migration: MigrationSettings
+    shutdown: ShutdownSettings
     state: StateSettings
     hosts: Mapping[str, Host]
     pairs: Mapping[str, Pair]

@@ -85,7 +85,7 @@ def _absolute(value: str) -> str:
 
 def _at_deadline(value: object) -> object:
     if value == "cold":
-        raise ValueError("allowed are 'abort' and 'pause': this version cannot move a guest cold yet")
+        raise ValueError("allowed are 'abort' and 'pause': to move it cold then, 'abort' and on_failure = \"cold\"")
     return value
 
 

@@ -19,6 +19,7 @@ from dualsrm.model import DrbdView, Resource, Role, Unknown
 from dualsrm.plan.steps import (
     Condition,
     FencingIs,
+    GuestDefined,
     GuestGone,
     GuestRuns,
     Replicating,
@@ -29,6 +30,7 @@ from dualsrm.plan.steps import (
 from dualsrm.replication import replication_differs, settled_differs
 
 OnDrbd: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart
+OnGuest: TypeAlias = GuestRuns | GuestDefined | GuestGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
     about_drbd: dict[str, list[OnDrbd]] = {}
     looks: list[Callable[[], list[Unmet]]] = []
     for condition in conditions:
-        if isinstance(condition, GuestRuns | GuestGone):
+        if isinstance(condition, OnGuest):
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
         else:
             about_drbd.setdefault(condition.host, []).append(condition)
@@ -65,7 +67,7 @@ def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
     return [Unmet(condition, seen) for condition in conditions if (seen := _drbd_differs(condition, view))]
 
 
-def _look_at_guest(port: HostPort, condition: GuestRuns | GuestGone) -> list[Unmet]:
+def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
     try:
         seen = _guest_differs(condition, port)
     except DualsrmError as error:
@@ -73,7 +75,7 @@ def _look_at_guest(port: HostPort, condition: GuestRuns | GuestGone) -> list[Unm
     return [Unmet(condition, seen)] if seen else []
 
 
-def _guest_differs(condition: GuestRuns | GuestGone, port: HostPort) -> str:
+def _guest_differs(condition: OnGuest, port: HostPort) -> str:
     """What is seen when the condition does not hold; empty when it holds."""
     match condition:
         case GuestRuns(host=host, guest=guest):
@@ -81,6 +83,8 @@ def _guest_differs(condition: GuestRuns | GuestGone, port: HostPort) -> str:
             if status.state is None:
                 return f"libvirt on {host} does not know {guest}"
             return "" if status.state.active else f"{guest} is {status.state} on {host}"
+        case GuestDefined(host=host, guest=guest):
+            return f"libvirt on {host} does not know {guest}" if port.domain_status(guest).state is None else ""
         case GuestGone(host=host, guest=guest, uuid=uuid):
             return f"a QEMU of {guest} exists on {host}" if port.qemu_alive(uuid) else ""
 

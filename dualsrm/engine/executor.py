@@ -17,28 +17,36 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
-from dualsrm.errors import DualsrmError
+from dualsrm.engine.shutdown import shut_down
+from dualsrm.errors import DualsrmError, HostUnreachable
 from dualsrm.model import Window
 from dualsrm.outcome import Outcome
 from dualsrm.plan.steps import (
     Arm,
     Command,
     Condition,
+    CopyDefinition,
     Demote,
     DestroyDomain,
     Disarm,
     DrbdChange,
+    GuestRuns,
     MigrateLive,
     Plan,
     Promote,
     RoleIs,
     SetFencing,
     SetTwoPrimaries,
+    ShutDown,
+    StartDomain,
     Step,
 )
 
 POLL_S = 0.5
 """Between two looks at a condition that does not hold yet. A look costs a process or two on the host."""
+
+GONE_S = 60.0
+"""How long a QEMU that was ended may take to exit: it waits for writes that are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class Failure:
     fix: str = ""
     unmet: tuple[Unmet, ...] = ()
     """The conditions that did not hold when time was over."""
+    unanswered: bool = False
+    """A command got no answer: it may have taken effect, or may yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,32 @@ class Run:
     """Whether any command was given to any host."""
     window_s: float | None = None
     """From asking to open the window to having seen it closed on both hosts, in seconds; None when it was not."""
+    down_s: float | None = None
+    """From having seen the guest's QEMU gone to having seen it active again, in seconds; None when it was not both."""
+    asked: bool = False
+    """The guest was asked to shut down, or may have been: when it did not in time, it may yet."""
+    unseen: bool = False
+    """The guest was started, or nobody can see that it was not: nothing was undone."""
 
     @property
     def complete(self) -> bool:
         """Whether every step was done and verified."""
         return self.failure is None
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What went wrong, and what could not be undone."""
+        return (*((self.failure,) if self.failure else ()), *self.not_undone)
+
+    @property
+    def seen(self) -> str:
+        """The same in words."""
+        return "; ".join(f"{failure.step}: {failure.seen}" for failure in self.failures)
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Hosts that could not be asked whether what was wanted holds."""
+        return frozenset(one.condition.host for failure in self.failures for one in failure.unmet if not one.asked)
 
 
 class Executor:
@@ -83,6 +114,9 @@ class Executor:
         self._opened_at: float | None = None
         self._closed_at: float | None = None
         self._touched = False
+        self._down_at: float | None = None
+        self._up_at: float | None = None
+        self._asked = False
 
     def run(self, plan: Plan) -> Run:
         """Do the plan. Foreseeable faults never raise; they are in the result."""
@@ -95,13 +129,18 @@ class Executor:
                 case (MigrateLive() as command,):
                     crossing = self._cross(command, step.deadline_s)
                     failure = _failure_of(step, crossing)
+                case (ShutDown() as command,):
+                    failure = self._stop_asked(step) or self._shut_down(step, command)
+                case (StartDomain(),):
+                    failure = self._stop_asked(step) or self._start(step)
                 case _:
                     failure = self._stop_asked(step) or self._do(step)
             if failure is not None:
                 return self._fail(step, failure, crossing)
+            self._mark_guest(step.do)
             self._note("done", step=step.name)
             self._environment.observer(StepDone(step.name, self._environment.clock.monotonic() - started))
-        return Run(crossing=crossing, touched=self._touched, window_s=self._window_s())
+        return Run(crossing=crossing, touched=self._touched, window_s=self._window_s(), down_s=self._down_s())
 
     # --- forward --------------------------------------------------------------------------------------------------
 
@@ -109,7 +148,7 @@ class Executor:
         if step.undo:
             self._undo.append(step)
         self._mark_window(step.do, opening=True)
-        failure = self._reach(step.name, step.do, step.verify, step.deadline_s, persist=step.persist)
+        failure = self._reach(step.name, step.do, step.verify, step.deadline_s, insist=step.insist or step.persist)
         if failure is None:
             self._mark_window(step.do, opening=False)
         return failure
@@ -121,6 +160,26 @@ class Executor:
         if crossing.verdict.outcome is Outcome.MOVED:
             self._undo.clear()
         return crossing
+
+    def _shut_down(self, step: Step, command: ShutDown) -> Failure | None:
+        self._touched = True
+        if step.undo:
+            self._undo.append(step)
+        ended = shut_down(self._environment, command, step.deadline_s)
+        self._asked = ended.asked
+        failure = self._reach(step.name, (), step.verify, 0.0 if ended.seen else GONE_S, insist=False)
+        return failure and replace(failure, seen=ended.seen or failure.seen)
+
+    def _start(self, step: Step) -> Failure | None:
+        """What is seen decides, not the answer: a start that got none may have taken effect, or be under way."""
+        if step.undo:
+            self._undo.append(step)
+        refused = self._perform_all(step.name, step.do)
+        patience_s = step.deadline_s if refused is None or refused.unanswered else 0.0
+        failure = self._reach(step.name, (), step.verify, patience_s, insist=False)
+        if failure is None or refused is None:
+            return failure
+        return replace(failure, seen=f"{refused.seen}; {failure.seen}", fix=refused.fix)
 
     def _stop_asked(self, step: Step) -> Failure | None:
         """Stopping is safe at any step that can still be undone."""
@@ -135,10 +194,10 @@ class Executor:
         verify: Sequence[Condition],
         deadline_s: float,
         *,
-        persist: bool,
+        insist: bool,
         not_waited_for: Collection[str] = (),
     ) -> Failure | None:
-        """Do and verify until it holds. Without `persist` the commands run once and only the looking is repeated.
+        """Do and verify until it holds. Without `insist` the commands run once and only the looking is repeated.
 
         It also ends when nothing is missing but answers of hosts that are not waited for.
         """
@@ -146,7 +205,7 @@ class Executor:
         deadline = clock.monotonic() + deadline_s
         refused: Failure | None = self._perform_all(name, do)
         while True:
-            if refused is not None and not persist:
+            if refused is not None and not insist:
                 return refused
             missing = unmet(self._environment, verify)
             if not missing:
@@ -156,7 +215,7 @@ class Executor:
                 seen = refused.seen if refused else "; ".join(str(one) for one in missing)
                 return Failure(name, seen + self._held_by(missing), refused.fix if refused else "", missing)
             clock.sleep(POLL_S)
-            if persist:
+            if insist:
                 refused = self._perform_all(name, do)
 
     def _held_by(self, missing: Sequence[Unmet]) -> str:
@@ -184,7 +243,7 @@ class Executor:
         try:
             self._environment.gather(calls)
         except DualsrmError as error:
-            return Failure(name, error.seen, error.fix)
+            return Failure(name, error.seen, error.fix, unanswered=isinstance(error, HostUnreachable))
         return None
 
     def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
@@ -194,18 +253,16 @@ class Executor:
                     port.arm(self._window_of(command))
                 case Disarm():
                     port.disarm()
-                case SetFencing(policy=policy):
-                    port.set_fencing(*resources, policy=policy)
-                case SetTwoPrimaries(allowed=allowed):
-                    port.set_two_primaries(*resources, allowed=allowed)
-                case Promote():
-                    port.promote(*resources)
-                case Demote():
-                    port.demote(*resources)
+                case SetFencing() | SetTwoPrimaries() | Promote() | Demote():
+                    _change(port, command, resources)
                 case DestroyDomain(guest=guest):
                     port.destroy(guest)
-                case MigrateLive():
-                    raise AssertionError("a migration stands alone in its step")
+                case CopyDefinition(guest=guest, origin=origin):
+                    port.define(self._environment.ports[origin].definition(guest))
+                case StartDomain(guest=guest):
+                    port.start(guest)
+                case MigrateLive() | ShutDown():
+                    raise AssertionError(f"`{command}` stands alone in its step")
 
     def _window_of(self, command: Arm) -> Window:
         return Window(
@@ -226,14 +283,20 @@ class Executor:
         self._note("failed", step=step.name, seen=failure.seen)
         if crossing is not None and crossing.verdict.outcome in _HANDS_OFF:
             return Run(failure=failure, crossing=crossing, touched=True)
+        unseen = _may_have_started(step, failure)
+        if step.persist or unseen:
+            self._undo.clear()
         not_undone = self._roll_back()
         return Run(
             failure=failure,
             crossing=crossing,
-            rolled_back=not step.persist and not not_undone,
+            rolled_back=not (step.persist or unseen or not_undone),
             not_undone=not_undone,
             touched=self._touched,
             window_s=self._window_s(),
+            down_s=self._down_s(),
+            asked=self._asked,
+            unseen=unseen,
         )
 
     def _roll_back(self) -> tuple[Failure, ...]:
@@ -247,11 +310,10 @@ class Executor:
             step = self._undo.pop()
             self._environment.observer(Undoing(step.name))
             self._note("undo", step=step.name, do=[str(command) for command in step.undo])
-            failure = self._reach(
-                f"undo {step.name}", step.undo, step.undo_verify, step.deadline_s, persist=True, not_waited_for=silent
-            )
+            failure = self._undo_one(step, silent)
             if failure is None:
                 self._mark_window(step.undo, opening=False)
+                self._mark_guest(step.undo)
                 self._note("undone", step=step.name)
             else:
                 self._environment.observer(StepFailed(failure.step, failure.seen))
@@ -259,6 +321,13 @@ class Executor:
                 failures.append(failure)
                 silent.update(one.condition.host for one in failure.unmet if not one.asked)
         return tuple(failures)
+
+    def _undo_one(self, step: Step, silent: Collection[str]) -> Failure | None:
+        name, deadline_s = f"undo {step.name}", step.undo_deadline_s or step.deadline_s
+        missing = step.undo_needs and self._reach(
+            name, (), step.undo_needs, deadline_s, insist=False, not_waited_for=silent
+        )
+        return missing or self._reach(name, step.undo, step.undo_verify, deadline_s, insist=True, not_waited_for=silent)
 
     # --- bookkeeping ----------------------------------------------------------------------------------------------
 
@@ -270,6 +339,16 @@ class Executor:
             else:
                 self._closed_at = now
 
+    def _mark_guest(self, commands: Sequence[Command]) -> None:
+        now = self._environment.clock.monotonic()
+        if any(isinstance(command, ShutDown) for command in commands):
+            self._down_at = now
+        if any(isinstance(command, StartDomain) for command in commands) and self._down_at is not None:
+            self._up_at = now
+
+    def _down_s(self) -> float | None:
+        return None if self._down_at is None or self._up_at is None else self._up_at - self._down_at
+
     def _window_s(self) -> float | None:
         if self._opened_at is None or self._closed_at is None:
             return None
@@ -277,6 +356,18 @@ class Executor:
 
     def _note(self, kind: str, **facts: object) -> None:
         note(self._journal, self._environment.observer, kind, **facts)
+
+
+def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> None:
+    match command:
+        case SetFencing(policy=policy):
+            port.set_fencing(*resources, policy=policy)
+        case SetTwoPrimaries(allowed=allowed):
+            port.set_two_primaries(*resources, allowed=allowed)
+        case Promote():
+            port.promote(*resources)
+        case Demote():
+            port.demote(*resources)
 
 
 def _together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str, ...]]]:
@@ -288,6 +379,13 @@ def _together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str,
 
 _HANDS_OFF = frozenset({Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT})
 """Acting on a guess could lose data: nothing is undone, the window stays as it is and is reported."""
+
+
+def _may_have_started(step: Step, failure: Failure) -> bool:
+    """A guest that runs, or that nobody can see, is neither ended nor started elsewhere: that would be a guess."""
+    seen_down = any(one.asked and isinstance(one.condition, GuestRuns) for one in failure.unmet)
+    starts = any(isinstance(command, StartDomain) for command in step.do)
+    return starts and bool(failure.unmet) and not seen_down
 
 
 def _failure_of(step: Step, crossing: Crossing) -> Failure | None:

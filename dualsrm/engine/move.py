@@ -1,23 +1,30 @@
-"""The live move from end to end: lock, look, check, plan, run, report."""
+"""A move from end to end: lock, look, check, plan, run, report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dualsrm.checks import blocking, check_move, resolve_move
 from dualsrm.convergence import Convergence
 from dualsrm.discovery import resources_of
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor
-from dualsrm.engine.journal import FileJournal, interrupted, note
-from dualsrm.engine.locks import pair_locked
+from dualsrm.engine.journal import interrupted
 from dualsrm.engine.observe import cpu_verdict, observe
-from dualsrm.engine.report import MoveReport, report_move
+from dualsrm.engine.operation import carry_out
+from dualsrm.engine.progress import Notice
+from dualsrm.engine.report import MoveReport, MoveState, report_move
 from dualsrm.errors import DualsrmError, Refused
 from dualsrm.model import Domain, Finding, MoveFacts, Pair, Snapshot, Unknown
+from dualsrm.plan.cold import ColdGoal, Patience, plan_cold_move
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Plan
+
+LIVE_ONLY = frozenset({"peer-link", "cpu-compatible", "versions", "separate-networks", "disk-cache", "fence-handler"})
+"""Checks of what only a live move does: libvirt talks to libvirt, a running guest changes its CPU, two hosts have its
+disks open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,18 @@ class Prepared:
     findings: tuple[Finding, ...]
     plan: Plan
     """Empty when a finding blocks: there is nothing to plan around."""
+    cold: bool = False
+
+    @property
+    def intent(self) -> Mapping[str, object]:
+        """What is to be done, from where to where."""
+        goal = self.goal
+        return {
+            "method": "cold" if self.cold else "live",
+            "source": goal.source,
+            "target": goal.target,
+            "resources": list(goal.resources),
+        }
 
 
 def prepare_move(
@@ -38,9 +57,10 @@ def prepare_move(
     *,
     state_directory: Path,
     convergence: Convergence,
+    cold: Patience | None = None,
     under_lock: bool = False,
 ) -> Prepared:
-    """Look and plan; touches nothing. Raises for a guest that cannot be meant."""
+    """Look and plan; touches nothing. Raises for a guest that cannot be meant. `cold`: with a stop between."""
     snapshot = observe(environment, pair, guest=guest, under_lock=under_lock)
     move = resolve_move(snapshot, guest, to)
     facts = MoveFacts(
@@ -60,7 +80,12 @@ def prepare_move(
         deadline_s=convergence.deadline_for(domain.memory_bytes),
         convergence=convergence,
     )
-    return Prepared(goal, findings, () if blocking(findings) else plan_move(goal))
+    if cold is None:
+        return Prepared(goal, findings, () if blocking(findings) else plan_move(goal))
+    must_be_persistent(domain, move.source)
+    findings = tuple(finding for finding in findings if finding.check not in LIVE_ONLY)
+    plan = () if blocking(findings) else plan_cold_move(_cold_goal(goal), cold)
+    return Prepared(goal, findings, plan, cold=True)
 
 
 def run_move(
@@ -71,41 +96,73 @@ def run_move(
     *,
     state_directory: Path,
     convergence: Convergence,
+    cold: Patience | None = None,
 ) -> tuple[Prepared, MoveReport | None]:
     """Lock, look, and move if no check is against it; without a report nothing was touched, and the findings say why.
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
-    started = environment.clock.monotonic()
-    journal = FileJournal.begin(state_directory, "migrate", environment.clock)
-    try:
-        journal.write("intent", verb="migrate", pair=pair.name, guest=guest)
+
+    def prepare() -> Prepared:
+        return prepare_move(
+            environment,
+            pair,
+            guest,
+            to,
+            state_directory=state_directory,
+            convergence=convergence,
+            cold=cold,
+            under_lock=True,
+        )
+
+    if cold is None:
         _call_in_guards(environment, pair)
-        with pair_locked(environment, pair, journal.operation):
-            prepared = prepare_move(
-                environment,
-                pair,
-                guest,
-                to,
-                state_directory=state_directory,
-                convergence=convergence,
-                under_lock=True,
-            )
-            if not prepared.plan:
-                note(journal, environment.observer, "end", outcome="refused", seen=_against(prepared.findings))
-                return prepared, None
-            goal = prepared.goal
-            journal.write("intent", source=goal.source, target=goal.target, resources=list(goal.resources))
-            run = Executor(environment, journal).run(prepared.plan)
-            report = report_move(journal.operation, goal, run, environment.clock.monotonic() - started)
-            end = {"outcome": report.state.value, "seen": report.seen, "window_s": report.window_s}
-            note(journal, environment.observer, "end", **end)
-    except DualsrmError as error:
-        note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
-        raise
-    finally:
-        journal.close()
-    return prepared, report
+    return carry_out(
+        environment,
+        pair,
+        state_directory,
+        verb="migrate",
+        guest=guest,
+        prepare=prepare,
+        report=lambda operation, prepared, run, total_s: report_move(
+            operation, prepared.goal, run, total_s, cold=prepared.cold
+        ),
+    )
+
+
+def fall_back(
+    environment: Environment,
+    pair: Pair,
+    live: Prepared,
+    report: MoveReport,
+    *,
+    patience: Patience,
+    state_directory: Path,
+) -> MoveReport:
+    """Move it cold after a live move that was rolled back, and only then; otherwise the report as it is.
+
+    Not for a guest that stopped by itself, nor when the operator asked to stop, nor where the checks do not allow it.
+    """
+    if report.state is not MoveState.ROLLED_BACK or environment.cancelled():
+        return report
+    environment.observer(Notice(f"the live move was rolled back ({report.seen}); now cold"))
+    goal = live.goal
+    try:
+        prepared, cold = run_move(
+            environment,
+            pair,
+            goal.guest,
+            goal.target,
+            state_directory=state_directory,
+            convergence=goal.convergence,
+            cold=patience,
+        )
+        if cold is None:
+            raise Refused("; ".join(finding.seen for finding in blocking(prepared.findings)))
+    except DualsrmError as error:  # raised only before anything was touched again
+        return replace(report, seen=f"{report.seen}; not moved cold: {error.seen}")
+    why = f"live: {report.seen}; cold: {cold.seen}" if cold.seen else f"live: {report.seen}"
+    return replace(report if cold.state is MoveState.UNTOUCHED else cold, seen=why)
 
 
 def _call_in_guards(environment: Environment, pair: Pair) -> None:
@@ -114,8 +171,19 @@ def _call_in_guards(environment: Environment, pair: Pair) -> None:
         environment.ports[host].call_in_guard(environment.ports[pair.other(host)].host)
 
 
-def _against(findings: tuple[Finding, ...]) -> str:
-    return "; ".join(f"{finding.subject}: {finding.seen}" for finding in blocking(findings))
+def must_be_persistent(domain: Domain, host: str) -> None:
+    """A guest that is not defined is forgotten, disks and all, when it stops."""
+    if not domain.persistent:
+        name = shlex.quote(domain.name)
+        raise Refused(
+            f"{domain.name} is not defined on {host}, it only runs there",
+            why="Once stopped, nobody would know how to start it.",
+            fix=f"on {host}: virsh dumpxml {name} > FILE; virsh define FILE",
+        )
+
+
+def _cold_goal(goal: MoveGoal) -> ColdGoal:
+    return ColdGoal(goal.guest, goal.uuid, goal.resources, goal.source, goal.target)
 
 
 def _domain(snapshot: Snapshot, host: str, guest: str) -> Domain:

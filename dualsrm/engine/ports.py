@@ -8,6 +8,7 @@ its own deadline at most and then raises `DeadlineExceeded`; a refusal by DRBD o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from dualsrm.model import CpuVerdict, Domain, DomainState, DrbdView, Host, HostView, LockHolder, Maybe, Window
@@ -71,6 +72,15 @@ class Disturbance:
     """The replication link is lost or I/O is frozen: the hosts settle that between themselves."""
 
 
+class StopWay(Enum):
+    """How a guest is asked to shut itself down."""
+
+    AGENT = "agent"
+    """The agent in the guest: it says at once when there is none."""
+    ACPI = "acpi"
+    """The power button, which a guest may ignore, above all while it boots."""
+
+
 class HostPort(Protocol):
     """One host."""
 
@@ -129,6 +139,18 @@ class HostPort(Protocol):
 
     def destroy(self, guest: str) -> None:
         """virDomainDestroy."""
+
+    def ask_to_stop(self, guest: str, way: StopWay) -> None:
+        """Ask the guest to shut itself down. Raises when it cannot be asked that way; it may take its time, or not."""
+
+    def definition(self, guest: str) -> str:
+        """The guest's inactive definition, as libvirt would give it to another host. Raises when it has none."""
+
+    def define(self, xml: str) -> None:
+        """Define a guest; a no-op for one that is defined the same."""
+
+    def start(self, guest: str) -> None:
+        """Start a guest that is defined here; a no-op when it is active. libvirt waits until its QEMU runs."""
 
     def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """Whether this host's hypervisor can run that domain's CPU (virConnectCompareHypervisorCPU).

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualsrm.discovery import resources_of
+from dualsrm.discovery import guest_location, resources_of
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, Interrupted, interrupted, note, over, settle_interrupted
@@ -30,13 +30,15 @@ class RecoveryReport:
     failed: tuple[tuple[str, str], ...]
     """Those whose recovery did not get through, and what was seen."""
     closed_operations: tuple[str, ...]
+    down: tuple[str, ...] = ()
+    """Guests of interrupted operations that run nowhere although nobody wanted them stopped. They are not started."""
 
     @property
     def exit_code(self) -> ExitCode:
         """In doubt outweighs unfinished outweighs done."""
         if self.refused:
             return ExitCode.IN_DOUBT
-        return ExitCode.NEEDS_ATTENTION if self.failed else ExitCode.OK
+        return ExitCode.NEEDS_ATTENTION if self.failed or self.down else ExitCode.OK
 
 
 def recover(environment: Environment, pair: Pair, state_directory: Path, *, take_over: bool) -> RecoveryReport:
@@ -55,7 +57,7 @@ def recover(environment: Environment, pair: Pair, state_directory: Path, *, take
         raise
     finally:
         journal.close()
-    if report.exit_code is ExitCode.OK:
+    if not (report.refused or report.failed):
         for operation in report.closed_operations:
             settle_interrupted(state_directory, operation, journal.operation, environment.clock)
     return report
@@ -85,7 +87,14 @@ def _settle_all(
         refused=tuple(one for one in planned if one.refusal),
         failed=tuple(failed),
         closed_operations=tuple(one.operation for one in left),
+        down=_down(snapshot, left),
     )
+
+
+def _down(snapshot: Snapshot, left: tuple[Interrupted, ...]) -> tuple[str, ...]:
+    guests = dict.fromkeys(str(one.intent["guest"]) for one in left if one.intent.get("verb") in ("migrate", "start"))
+    locations = (guest_location(snapshot, guest) for guest in guests)
+    return tuple(location.name for location in locations if location.known and not location.active_on)
 
 
 def _must_see_both(snapshot: Snapshot) -> None:

@@ -57,6 +57,12 @@ LIBVIRT_STEER_S: Final = 5.0
 LIBVIRT_DESTROY_S: Final = 90.0
 """libvirt sends SIGTERM, waits 10 s, sends SIGKILL and waits 30 s more (virProcessKillPainfully), then cleans up."""
 
+LIBVIRT_ASK_S: Final = 10.0
+"""The power button is one QMP command; an agent that is configured and not running makes libvirt wait 5 s."""
+
+LIBVIRT_START_S: Final = 90.0
+"""libvirt starts QEMU and waits for its monitor, 30 s by default, then plugs everything in."""
+
 LIBVIRT_CAPABILITIES_S: Final = 60.0
 """The first question after boot makes libvirtd start QEMU to ask it: 27 s in the lab. Later it is one message."""
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from dualsrm.engine.ports import Disturbance, DomainStatus, MigrationJob
+from dualsrm.engine.ports import Disturbance, DomainStatus, MigrationJob, StopWay
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.hosts import processes
 from dualsrm.hosts.calls import begin
@@ -192,6 +192,22 @@ class RealHost:
     def destroy(self, guest: str) -> None:
         """End the guest's QEMU here; a no-op when there is none."""
         domains.destroy(self._libvirt, guest)
+
+    def ask_to_stop(self, guest: str, way: StopWay) -> None:
+        """Ask the guest to shut itself down."""
+        domains.ask_to_stop(self._libvirt, guest, way)
+
+    def definition(self, guest: str) -> str:
+        """The guest's inactive definition."""
+        return domains.definition(self._libvirt, guest)
+
+    def define(self, xml: str) -> None:
+        """Define a guest here."""
+        domains.define(self._libvirt, xml)
+
+    def start(self, guest: str) -> None:
+        """Start the guest here; a no-op when it is active."""
+        domains.start(self._libvirt, guest)
 
     def start_migration(self, guest: str, target: Host) -> MigrationJob:
         """Start a peer-to-peer live migration from here; returns once libvirt has been reached."""

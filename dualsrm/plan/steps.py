@@ -122,7 +122,44 @@ class DestroyDomain:
         return f"destroy the leftover of {self.guest} on {self.host}"
 
 
-Command: TypeAlias = Arm | Disarm | DrbdChange | MigrateLive | DestroyDomain
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """Have the guest shut itself down: asked through its agent and by ACPI in turn until its QEMU is gone."""
+
+    host: str
+    guest: str
+    uuid: str
+    destroy: bool = False
+    """At the step's deadline, end its QEMU as a power cut would."""
+
+    def __str__(self) -> str:
+        return f"shut {self.guest} down on {self.host}" + (", by force when it is late" if self.destroy else "")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDefinition:
+    """Define the guest on a host as the other one has it defined."""
+
+    host: str
+    guest: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"define {self.guest} on {self.host} as on {self.origin}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartDomain:
+    """Start the guest on a host; nothing is done if it is active there."""
+
+    host: str
+    guest: str
+
+    def __str__(self) -> str:
+        return f"start {self.guest} on {self.host}"
+
+
+Command: TypeAlias = Arm | Disarm | DrbdChange | MigrateLive | DestroyDomain | ShutDown | CopyDefinition | StartDomain
 
 
 # --- conditions -----------------------------------------------------------------------------------
@@ -199,6 +236,17 @@ class GuestRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class GuestDefined:
+    """libvirt on this host knows the guest."""
+
+    host: str
+    guest: str
+
+    def __str__(self) -> str:
+        return f"{self.guest} is defined on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
 class GuestGone:
     """No QEMU process of the guest exists on this host: the process table decides, not libvirt's word."""
 
@@ -210,7 +258,9 @@ class GuestGone:
         return f"no QEMU of {self.guest} on {self.host}"
 
 
-Condition: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | GuestRuns | GuestGone
+Condition: TypeAlias = (
+    FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | GuestRuns | GuestDefined | GuestGone
+)
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -218,7 +268,10 @@ Condition: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeT
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a plan. Its commands are idempotent, but for `MigrateLive`, which always stands alone."""
+    """One step of a plan. Its commands are idempotent, but for `MigrateLive`.
+
+    `MigrateLive`, `ShutDown` and `StartDomain` stand alone.
+    """
 
     name: str
     do: tuple[Command, ...]
@@ -227,10 +280,16 @@ class Step:
     undo: tuple[Command, ...] = ()
     """Runs when this step or a later one fails, also when this step failed half-way."""
     undo_verify: tuple[Condition, ...] = ()
+    undo_needs: tuple[Condition, ...] = ()
+    """What must be seen before the undo: without it, undoing would be a guess, and is left out."""
     deadline_s: float = 30.0
     """For doing and verifying together, and again for undoing."""
+    undo_deadline_s: float | None = None
+    """For undoing, where that takes another time."""
+    insist: bool = False
+    """Give the commands again until it is verified or the deadline is over: DRBD may refuse for a moment."""
     persist: bool = False
-    """There is no way back from here: do it again until it is verified or the deadline is over."""
+    """There is no way back from here: insist, and go on when the operator asks to stop."""
 
 
 Plan: TypeAlias = tuple[Step, ...]

@@ -9,15 +9,19 @@ from typing import TypeVar
 
 from dualsrm.checks import blocking
 from dualsrm.convergence import Convergence
+from dualsrm.engine import operation
+from dualsrm.engine.cold import ColdReport, run_start, run_stop
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.move import Prepared, prepare_move, run_move
+from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
 from dualsrm.engine.report import MoveReport, MoveState
 from dualsrm.errors import Refused
+from dualsrm.plan.cold import Patience
 from tests.simulator.pair import Reported, SimPair
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 COPY_DEADLINE_S = 120.0
 
@@ -34,6 +38,13 @@ def one_by_one(calls: Sequence[Callable[[], T]]) -> list[T]:
     if failure is not None:
         raise failure
     return results
+
+
+def done(prepared: operation.Prepared, report: R | None) -> R:
+    """How it ended; the findings against it, as an error, when it was not begun."""
+    if report is None:
+        raise Refused("; ".join(finding.seen for finding in blocking(prepared.findings)))
+    return report
 
 
 @dataclass
@@ -57,7 +68,7 @@ class Manager:
             cancelled=lambda: self.stop,
         )
 
-    def prepare(self, guest: str, to: str | None = None) -> Prepared:
+    def prepare(self, guest: str, to: str | None = None, *, cold: Patience | None = None) -> Prepared:
         """Look, check, plan."""
         return prepare_move(
             self.environment,
@@ -66,19 +77,60 @@ class Manager:
             to,
             state_directory=self.state,
             convergence=self.convergence,
+            cold=cold,
         )
 
     def migrate(self, guest: str, to: str | None = None) -> MoveReport:
         """A whole live move, and the end of the process that did it."""
-        prepared, report = self.ending(lambda: self.try_to_migrate(guest, to))
-        if report is None:
-            raise Refused("; ".join(finding.seen for finding in blocking(prepared.findings)))
-        return report
+        return done(*self.ending(lambda: self.try_to_migrate(guest, to)))
 
-    def try_to_migrate(self, guest: str, to: str | None = None) -> tuple[Prepared, MoveReport | None]:
-        """A live move, or the findings against it."""
+    def migrate_cold(self, guest: str, *, deadline_s: float = 60.0, destroy: bool = False) -> MoveReport:
+        """A whole cold move."""
+        return done(*self.ending(lambda: self.try_to_migrate(guest, cold=Patience(deadline_s, destroy))))
+
+    def migrate_or_cold(self, guest: str) -> MoveReport:
+        """A live move, and a cold one if that was rolled back."""
+
+        def work() -> MoveReport:
+            prepared, report = self.try_to_migrate(guest)
+            return fall_back(
+                self.environment,
+                self.pair.pair,
+                prepared,
+                done(prepared, report),
+                patience=Patience(60.0),
+                state_directory=self.state,
+            )
+
+        return self.ending(work)
+
+    def try_to_migrate(
+        self, guest: str, to: str | None = None, *, cold: Patience | None = None
+    ) -> tuple[Prepared, MoveReport | None]:
+        """A move, or the findings against it."""
         return run_move(
-            self.environment, self.pair.pair, guest, to, state_directory=self.state, convergence=self.convergence
+            self.environment,
+            self.pair.pair,
+            guest,
+            to,
+            state_directory=self.state,
+            convergence=self.convergence,
+            cold=cold,
+        )
+
+    def stop_guest(self, guest: str, *, destroy: bool = False, deadline_s: float = 60.0) -> ColdReport:
+        """A whole stop."""
+        patience = Patience(deadline_s, destroy)
+        return done(
+            *self.ending(
+                lambda: run_stop(self.environment, self.pair.pair, guest, patience, state_directory=self.state)
+            )
+        )
+
+    def start_guest(self, guest: str, on: str | None = None) -> ColdReport:
+        """A whole start."""
+        return done(
+            *self.ending(lambda: run_start(self.environment, self.pair.pair, guest, on, state_directory=self.state))
         )
 
     def recover(self, *, take_over: bool = False) -> RecoveryReport:

@@ -6,7 +6,6 @@ A case is its parameters, and they are the test's name: the same name is the sam
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from dualsrm.engine.report import MoveState
 from dualsrm.errors import ExitCode, HostUnreachable, Refused
 from dualsrm.hostside.fence_peer import Exit, FencePeer
+from tests.simulator.cuts import CUTS, LINK, Fault, first
 from tests.simulator.driving import Manager, reported
 from tests.simulator.pair import (
     ALPHA,
@@ -38,73 +38,6 @@ NOTICES = ((0.0, 0.0), (2.6, 4.0), (0.3, 9.0), (9.0, 0.3))
 """When source and target notice a dead link, in seconds; the second pair was measured."""
 AFTERWARDS_S = 240.0
 """More than the hosts need by themselves: the lease, the timer, the handshake."""
-
-Act = Callable[[SimPair], None]
-
-
-def _nothing(_pair: SimPair) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What the world does, and how that is mended."""
-
-    name: str
-    strike: Act
-    mend: Act = _nothing
-
-
-def _isolate(*hosts: str) -> tuple[Act, Act]:
-    def cut(pair: SimPair) -> None:
-        for host in hosts:
-            pair.isolate(host)
-
-    def heal(pair: SimPair) -> None:
-        for host in hosts:
-            pair.reach_again(host)
-
-    return cut, heal
-
-
-def _both(*acts: Act) -> Act:
-    def all_of_them(pair: SimPair) -> None:
-        for act in acts:
-            act(pair)
-
-    return all_of_them
-
-
-_LINK: tuple[Act, Act] = (lambda pair: pair.cut_link(), lambda pair: pair.heal_link())
-_PATH: tuple[Act, Act] = (lambda pair: pair.cut_path(), lambda pair: pair.heal_path())
-_HOSTS: tuple[Act, Act] = (
-    lambda pair: pair.cut_management_between_hosts(),
-    lambda pair: pair.heal_management_between_hosts(),
-)
-_MANAGER = _isolate(ALPHA, BETA)
-
-LINK = Fault("link", *_LINK)
-CUTS = (
-    LINK,
-    Fault("link+path", _both(_LINK[0], _PATH[0]), _both(_PATH[1], _LINK[1])),
-    Fault("hosts", *_HOSTS),
-    Fault("link+hosts", _both(_HOSTS[0], _LINK[0]), _both(_LINK[1], _HOSTS[1])),
-    Fault("hosts+link", _both(_HOSTS[0], _LINK[0]), _both(_HOSTS[1], _LINK[1])),
-    Fault("manager-source", *_isolate(ALPHA)),
-    Fault("manager-target", *_isolate(BETA)),
-    Fault("manager", *_MANAGER),
-    Fault("link+manager", _both(_LINK[0], _MANAGER[0]), _both(_LINK[1], _MANAGER[1])),
-    Fault(
-        "everything",
-        _both(_LINK[0], _PATH[0], _HOSTS[0], _MANAGER[0]),
-        _both(_MANAGER[1], _HOSTS[1], _PATH[1], _LINK[1]),
-    ),
-    Fault("one-resource", lambda pair: pair.cut_link(_first(pair)), lambda pair: pair.heal_link(_first(pair))),
-)
-
-
-def _first(pair: SimPair) -> str:
-    return next(iter(pair.drbd.link_up))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +208,7 @@ def test_the_manager_dies_at_any_moment(case: Case, tmp_path: Path) -> None:
 
 
 def _adjust(host: str) -> Fault:
-    return Fault(f"adjust-{host}", lambda pair: pair.adjust(host, _first(pair)))
+    return Fault(f"adjust-{host}", lambda pair: pair.adjust(host, first(pair)))
 
 
 def _restart(host: str) -> Fault:

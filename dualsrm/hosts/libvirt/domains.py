@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import libvirt
 
-from dualsrm.engine.ports import DomainStatus
+from dualsrm.engine.ports import DomainStatus, StopWay
 from dualsrm.errors import CommandFailed, DeadlineExceeded
-from dualsrm.hosts.deadlines import LIBVIRT_DESTROY_S, LIBVIRT_JOB_S, LIBVIRT_READ_S
+from dualsrm.hosts.deadlines import (
+    LIBVIRT_ASK_S,
+    LIBVIRT_DESTROY_S,
+    LIBVIRT_JOB_S,
+    LIBVIRT_READ_S,
+    LIBVIRT_START_S,
+)
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, error_code
 from dualsrm.hosts.libvirt.reasons import words
 from dualsrm.hosts.libvirt.view import job_active
+
+_STOP_FLAGS = {
+    StopWay.AGENT: libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
+    StopWay.ACPI: libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+}
 
 
 def domain_status(connection: LibvirtConnection, guest: str) -> DomainStatus:
@@ -40,6 +51,40 @@ def destroy(connection: LibvirtConnection, guest: str) -> None:
         state = domain_status(connection, guest).state
         if state is not None and state.active:
             raise
+
+
+def ask_to_stop(connection: LibvirtConnection, guest: str, way: StopWay) -> None:
+    """Ask through the agent or by ACPI. Without an agent, or when the guest is off, libvirt refuses."""
+    connection.call(
+        lambda virt: virt.lookupByName(guest).shutdownFlags(_STOP_FLAGS[way]),
+        deadline_s=LIBVIRT_ASK_S,
+        what=f"asking {guest} to shut down ({way.value})",
+    )
+
+
+def definition(connection: LibvirtConnection, guest: str) -> str:
+    """The inactive definition with its secrets (a console's password), fit for another host. Never logged."""
+    xml: str = connection.call(
+        lambda virt: virt.lookupByName(guest).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE),
+        deadline_s=LIBVIRT_READ_S,
+        what=f"the definition of {guest}",
+    )
+    return xml
+
+
+def define(connection: LibvirtConnection, xml: str) -> None:
+    """Define a guest, or define it anew."""
+    connection.call(lambda virt: virt.defineXML(xml), deadline_s=LIBVIRT_READ_S, what="defining a guest")
+
+
+def start(connection: LibvirtConnection, guest: str) -> None:
+    """Start it. A no-op when it is active here."""
+    state = domain_status(connection, guest).state
+    if state is not None and state.active:
+        return
+    connection.call(
+        lambda virt: virt.lookupByName(guest).create(), deadline_s=LIBVIRT_START_S, what=f"starting {guest}"
+    )
 
 
 def _has_job(connection: LibvirtConnection, guest: str) -> bool:

@@ -10,12 +10,14 @@ Kind = Literal["error", "timeout", "timeout_done", "crash_before", "crash_after"
 Method = Literal[
     "observe", "drbd", "openers", "domain_status", "qemu_alive", "cpu_verdict", "reach_peer", "lock_holder",
     "arm", "disarm", "set_fencing", "set_two_primaries", "promote", "demote", "destroy", "start_migration", "job_poll",
-    "job_abort", "job_downtime", "job_post_copy", "job_suspend", "lock", "unlock", "sleep",
+    "job_abort", "job_downtime", "job_post_copy", "job_suspend", "ask_to_stop", "definition", "define", "start",
+    "lock", "unlock", "sleep",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (
     "lock", "arm", "set_fencing", "set_two_primaries", "promote", "start_migration", "job_poll", "job_abort",
-    "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "unlock",
+    "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "ask_to_stop", "define", "start",
+    "unlock",
 )  # fmt: skip
 """What a fault matrix walks through; job_poll changes nothing but decides much."""
 READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from dualsrm.engine.ports import Disturbance, DomainStatus, JobEnded, JobProgress
+from dualsrm.engine.ports import Disturbance, DomainStatus, JobEnded, JobProgress, StopWay
 from dualsrm.errors import CommandFailed, DeadlineExceeded, DeviceHeldOpen, HostUnreachable
 from dualsrm.hostside.port import HostsideError
 from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LockHolder, Maybe, Unknown, Window
@@ -15,7 +15,7 @@ from tests.simulator.pair import rules, views
 from tests.simulator.pair.drbd import KernelRefused, KernelWaits
 from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
 from tests.simulator.pair.migration import LibvirtRefused, Migration
-from tests.simulator.pair.state import Machine
+from tests.simulator.pair.state import Machine, Record
 
 if TYPE_CHECKING:
     from tests.simulator.pair.pair import SimPair
@@ -55,7 +55,13 @@ class SimHostPort:
 
     def drbd(self) -> DrbdView:
         """DRBD only."""
-        return self.call("drbd", "", lambda: views.drbd_view(self._pair, self._host.name))
+
+        def look() -> DrbdView:
+            if not self._machine.drbd:
+                raise HostsideError(f"drbdsetup on {self._host.name} does not answer")
+            return views.drbd_view(self._pair, self._host.name)
+
+        return self.call("drbd", "", look)
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds a device open."""
@@ -165,6 +171,44 @@ class SimHostPort:
             self._pair.libvirt.destroy(self._host.name, guest)
 
         self.call("destroy", guest, destroy, lie=lambda: None)
+
+    def ask_to_stop(self, guest: str, way: StopWay) -> None:
+        """virDomainShutdownFlags."""
+
+        def ask() -> None:
+            self._needs_libvirtd()
+            self._pair.libvirt.asked_to_stop(self._host.name, guest, way)
+
+        self.call("ask_to_stop", guest, ask, detail=way.value, lie=lambda: None)
+
+    def definition(self, guest: str) -> str:
+        """The simulator's XML is a name."""
+
+        def read() -> str:
+            self._needs_libvirtd()
+            self._pair.libvirt.record(self._host.name, guest)
+            return guest
+
+        return self.call("definition", guest, read)
+
+    def define(self, xml: str) -> None:
+        """virDomainDefineXML."""
+
+        def define() -> None:
+            self._needs_libvirtd()
+            self._pair.libvirt.records.setdefault((self._host.name, xml), Record())
+            self._pair.libvirt.guests[xml].other_disks.pop(self._host.name, None)
+
+        self.call("define", xml, define, lie=lambda: None)
+
+    def start(self, guest: str) -> None:
+        """virDomainCreate, if it is not active."""
+
+        def start() -> None:
+            self._needs_libvirtd()
+            self._pair.libvirt.start(self._host.name, guest)
+
+        self.call("start", guest, start, lie=lambda: None)
 
     def start_migration(self, guest: str, target: Host) -> SimJob:
         """Start a migration by the pair's script."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
+from dualsrm.engine.ports import StopWay
 from dualsrm.model import DomainState
 from tests.simulator.pair.clock import SimClock
 from tests.simulator.pair.drbd import KernelRefused, SimDrbd
@@ -163,6 +164,35 @@ class SimLibvirt:
         self.inactive(guest, host, "destroyed")
         for migration in self.active_migrations(guest):
             migration.lost_a_half(host)
+
+    def asked_to_stop(self, host: str, guest: str, way: StopWay) -> None:
+        """virDomainShutdownFlags: the guest stops when it likes, if it listens to that way."""
+        record = self.record(host, guest)
+        if not record.state.active:
+            raise LibvirtRefused("Requested operation is not valid: domain is not running")
+        manners = self.guests[guest].manners
+        if way is StopWay.AGENT and not manners.agent:
+            raise LibvirtRefused("argument unsupported: QEMU guest agent is not configured")
+        if record.state is DomainState.RUNNING and (way is StopWay.AGENT or manners.acpi):
+            self.clock.after(manners.stops_after_s, lambda: self._stops(host, guest))
+
+    def _stops(self, host: str, guest: str) -> None:
+        if host in self.running_on(guest):
+            self.guests[guest].stopped_by_owner = True
+            self.inactive(guest, host, "shutdown", exits_after=self.guests[guest].manners.exits_after_s)
+
+    def start(self, host: str, guest: str) -> None:
+        """virDomainCreate, unless it is active."""
+        if self.record(host, guest).state.active:
+            return
+        if self.guests[guest].broken_on == host:
+            raise LibvirtRefused("Cannot get interface MTU on 'br-x': No such device")
+        try:
+            self.spawn(guest, host)
+        except KernelRefused as refused:
+            raise LibvirtRefused(f"internal error: process exited while connecting to monitor: {refused}") from refused
+        self.guests[guest].stopped_by_owner = False
+        self.run(guest, host, "booted")
 
     def guest_shuts_down(self, guest: str) -> None:
         """Its owner shuts the guest down from inside."""

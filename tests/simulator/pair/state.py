@@ -105,6 +105,17 @@ class Record:
 
 
 @dataclass
+class Manners:
+    """How a guest takes it to be asked to stop."""
+
+    agent: bool = False
+    acpi: bool = True
+    stops_after_s: float = 3.0
+    exits_after_s: float = 0.5
+    """From libvirt's `shut off` to the end of its QEMU."""
+
+
+@dataclass
 class Guest:
     """A guest: its disks' resources and volumes, its memory, its appetite for writing."""
 
@@ -116,6 +127,14 @@ class Guest:
     writes_per_second: float = 10.0
     cache: str = "none"
     stopped_by_owner: bool = False
+    """Whoever may do that has stopped it: that it runs nowhere breaks no promise."""
+    manners: Manners = field(default_factory=Manners)
+    broken_on: str | None = None
+    """A host that lacks something it needs: it does not start there."""
+    persistent: bool = True
+    """Whether it is defined; libvirt forgets one that is not when it stops."""
+    other_disks: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """By host: what the definition there names instead."""
     acknowledged: dict[str, set[int]] = field(default_factory=dict)
     """By resource: the writes the guest was told are safe."""
     due: float = 0.0
@@ -174,6 +193,8 @@ class Machine:
     boots: int = 0
     """Told apart: what was started before a power cut is not there after it."""
     libvirtd: bool = True
+    drbd: bool = True
+    """Whether its DRBD can be asked."""
     fence: FenceDevice = "none"
     """The peer's power switch, as this host is configured to use it."""
     left: dict[str, Left] = field(default_factory=dict)
@@ -188,6 +209,6 @@ class Machine:
         """All that was in its memory is gone."""
         self.powered = False
         self.boots += 1
-        self.libvirtd = True
+        self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
         self.alarms, self.off = {}, {}

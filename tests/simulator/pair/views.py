@@ -24,7 +24,8 @@ def host_view(pair: SimPair, host: str) -> model.HostView:
     machine = pair.machines[host]
     system = model.SystemView(machine.interfaces, machine.clock_offset_seconds, machine.other_managers)
     libvirt = libvirt_view(pair, host) if machine.libvirtd else model.Unknown("libvirtd does not answer")
-    return model.HostView(host, drbd_view(pair, host), libvirt, system)
+    drbd = drbd_view(pair, host) if machine.drbd else model.Unknown("drbdsetup does not answer")
+    return model.HostView(host, drbd, libvirt, system)
 
 
 def silent_view(host: str, why: str) -> model.HostView:
@@ -112,7 +113,7 @@ def _domain(pair: SimPair, machine: Machine, guest: Guest) -> model.Domain:
     record = pair.libvirt.records[machine.name, guest.name]
     disks = tuple(
         model.Disk(f"vd{chr(ord('a') + i)}", "disk", "block", f"/dev/drbd/by-res/{resource}/{volume}", guest.cache)
-        for i, (resource, volume) in enumerate(guest.disks)
+        for i, (resource, volume) in enumerate(guest.other_disks.get(machine.name, guest.disks))
     )
     return model.Domain(
         name=guest.name,
@@ -120,7 +121,7 @@ def _domain(pair: SimPair, machine: Machine, guest: Guest) -> model.Domain:
         state=record.state,
         reason=record.reason,
         autostart=guest.name in machine.autostart,
-        persistent=True,
+        persistent=guest.persistent,
         job_active=record.job_active,
         disks=disks,
         nics=(model.Nic("bridge", "br0", "52:54:00:00:00:01"),),

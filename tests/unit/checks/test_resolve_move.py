@@ -40,7 +40,7 @@ def test_an_unknown_guest_is_answered_with_those_that_exist() -> None:
     assert "alpha" in error.seen
     assert "beta" in error.seen
     assert "web" in error.why
-    assert refusal(OK, "zzzzz", None, UsageError).fix.startswith("ssh alpha 'virsh list --all'")
+    assert "did you mean" not in refusal(OK, "zzzzz", None, UsageError).seen
     assert "none" in refusal(b.change_libvirt(OK, ALPHA, domains=()), "web", None, UsageError).why
 
 
@@ -61,7 +61,7 @@ def test_a_guest_on_both_hosts_is_refused() -> None:
 def test_a_guest_that_is_shut_off_is_refused() -> None:
     error = refusal(b.change_domain(OK, ALPHA, state=OFF), "web", None, Refused)
     assert "shut off" in error.seen
-    assert error.fix == "ssh alpha 'virsh start web'"
+    assert error.fix == "dualsrm start -- web"
 
 
 @pytest.mark.parametrize("host", [ALPHA, BETA])

@@ -11,6 +11,7 @@ from dualsrm.engine.journal import interrupted
 from dualsrm.errors import ExitCode
 from dualsrm.model import LockHolder
 from tests.simulator.pair import Fault, ManagerCrash, Phase, Script, SimPair
+from tests.simulator.pair.state import Manners
 from tests.unit.cli.running import Program
 
 
@@ -37,6 +38,14 @@ def test_status_is_nonzero_when_a_guest_could_not_move(program: Program, pair: S
     assert not document["healthy"]
     ready = {guest["guest"]: guest["ready_to_migrate"] for guest in document["pairs"][0]["guests"]}
     assert ready == {"db": True, "web": False}
+
+
+def test_status_of_a_guest_that_is_off_says_what_it_left_and_what_starts_it(program: Program, pair: SimPair) -> None:
+    pair.libvirt.guest_shuts_down("web")
+    said = program("status").out
+    assert "web is shut off, Primary on alpha all the same: dualsrm start -- web; dualsrm stop -- web" in said
+    program("stop", "web")
+    assert "web is shut off, Secondary on both hosts: dualsrm start -- web" in program("status").out
 
 
 def test_status_of_a_silent_host_says_unknown_and_never_fine(program: Program, pair: SimPair) -> None:
@@ -153,6 +162,44 @@ def test_a_move_that_fails_says_seen_and_fix(program: Program, pair: SimPair) ->
 # --- recover ------------------------------------------------------------------------------------------------------
 
 
+def test_stop_and_start(program: Program, pair: SimPair) -> None:
+    stopped = program("stop", "web")
+    assert stopped.code == ExitCode.OK
+    assert "web: stopped" in stopped.out
+    assert not pair.running_on("web")
+    started = program("start", "web", "--on", "beta", "--json")
+    assert started.code == ExitCode.OK
+    assert started.document["result"]["state"] == "started"
+    assert pair.running_on("web") == ("beta",)
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_dry_run_of_stop_and_start_touches_nothing(program: Program, pair: SimPair, as_json: tuple[str, ...]) -> None:
+    ran = program("stop", "web", "--dry-run", *as_json)
+    assert "shut web down on alpha" in ran.out
+    assert nothing_was_touched(pair)
+    pair.libvirt.guest_shuts_down("web")
+    ran = program("start", "web", "--dry-run", *as_json)
+    assert "start web on alpha" in ran.out
+    assert nothing_was_touched(pair)
+
+
+def test_a_guest_that_does_not_stop_has_its_own_exit_code(program: Program, pair: SimPair) -> None:
+    pair.libvirt.guests["web"].manners = Manners(acpi=False)
+    ran = program("stop", "web", "--deadline", "20")
+    assert ran.code == ExitCode.NEEDS_ATTENTION
+    assert "a QEMU of web is on alpha 20 s after it was asked to shut down" in ran.out
+    assert "fix: " in ran.out
+
+
+def test_a_start_that_is_refused_says_why_and_touches_nothing(program: Program, pair: SimPair) -> None:
+    ran = program("start", "web", "--on", "beta")
+    assert ran.code == ExitCode.REFUSED
+    assert "It would run twice." in ran.out
+    assert nothing_was_touched(pair)
+    assert program("start", "web", "--on", "gamma").code == ExitCode.USAGE
+
+
 def test_recover_with_nothing_to_do(program: Program) -> None:
     ran = program("recover")
     assert (ran.code, ran.out) == (ExitCode.OK, "lab: nothing to do\n")
@@ -219,7 +266,7 @@ def test_a_wrong_configuration_is_exit_code_2(
     assert as_json.document["error"]["exit_code"] == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("command", ["check", "migrate"])
+@pytest.mark.parametrize("command", ["check", "migrate", "stop", "start"])
 def test_a_guest_nobody_knows(program: Program, command: str) -> None:
     ran = program(command, "ghost")
     assert ran.code == ExitCode.USAGE
@@ -316,5 +363,5 @@ def test_a_report_nobody_can_read_keeps_its_exit_code(
         raise BrokenPipeError(32, "Broken pipe")
 
     pair.script = Script(stuck_in_handover=True)
-    monkeypatch.setattr("dualsrm.cli.migrate._print_report", gone)
+    monkeypatch.setattr("dualsrm.cli.operation._print_end", gone)
     assert program("migrate", "web").code == ExitCode.IN_DOUBT

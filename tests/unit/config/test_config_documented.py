@@ -15,6 +15,7 @@ from dualsrm.config import (
     MigrationSettings,
     PairSection,
     ScheduleStep,
+    ShutdownSettings,
     SshSettings,
     StateSettings,
     load,
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "ssh": SshSettings,
     "migration": MigrationSettings,
     "[migration.schedule]": ScheduleStep,
+    "shutdown": ShutdownSettings,
     "state": StateSettings,
 }
 

@@ -192,7 +192,7 @@ def instead(key: str, value: str, *, table: str = "hosts.alpha") -> str:
         ("migration", "deadline_s", "1.5", "allowed is a valid integer"),
         ("migration", "deadline_s_per_gib", "-1", "greater than or equal to 0"),
         ("migration", "at_deadline", '"wait"', "found 'wait'; allowed is 'abort' or 'pause'"),
-        ("migration", "at_deadline", '"cold"', "this version cannot move a guest cold yet"),
+        ("migration", "at_deadline", '"cold"', "on_failure"),
         ("migration", "pause_s", "5", 'no effect without at_deadline = "pause"'),
         ("migration", "auto_converge", '"yes"', "found 'yes'; allowed is a valid boolean"),
         ("migration", "throttle_initial_percent", "0", "greater than or equal to 1"),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dualsrm.engine.report import EXIT_CODES, MoveState
+from collections.abc import Mapping
+from enum import Enum
+
+import pytest
+
+from dualsrm.engine import cold, report
 from dualsrm.errors import ExitCode
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -14,9 +19,12 @@ def test_every_exit_code_is_described_once() -> None:
     assert [(int(number), name) for number, name, *_ in rows(head)] == [(code.value, code.name) for code in ExitCode]
 
 
-def test_every_state_of_a_move_is_described_once_with_its_code() -> None:
-    table = rows(sections(PAGE)["States of a move"])
-    assert [(state, int(code)) for state, code, *_ in table] == [
-        (state.value, EXIT_CODES[state].value) for state in MoveState
-    ]
+@pytest.mark.parametrize(
+    ("section", "codes"),
+    [("States of a move", report.EXIT_CODES), ("States of a stop or a start", cold.EXIT_CODES)],
+)
+def test_every_state_is_described_once_with_its_code(section: str, codes: Mapping[Enum, ExitCode]) -> None:
+    table = rows(sections(PAGE)[section])
+    states = type(next(iter(codes)))
+    assert [(state, int(code)) for state, code, *_ in table] == [(one.value, codes[one].value) for one in states]
     assert all(len(row) == 4 for row in table)

@@ -21,7 +21,8 @@ from tests.unit.docs.pages import DOCS, rows, sections
 
 Document = dict[str, Any]
 FINDING = "A finding"
-KINDS = ("status", "check", "migrate", "recover", "error")
+OPERATIONS = ("migrate", "stop", "start")
+KINDS = ("status", "check", "migrate", "stop", "start", "recover", "error")
 
 
 @pytest.fixture
@@ -69,6 +70,23 @@ def _migrate(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("migrate", "db")  # the window is open: refused
 
 
+def _stop(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run("stop", "web", "--dry-run")
+    pair.open_device(ALPHA, "web", seconds=100)
+    yield run("stop", "web")
+    pair.clock.advance(60)
+    yield run("stop", "web")
+    yield run("stop", "web")
+
+
+def _start(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run("start", "web", "--on", BETA)  # it runs at alpha: refused
+    run("stop", "web")
+    yield run("start", "web", "--on", BETA, "--dry-run")
+    yield run("start", "web", "--on", BETA)
+    yield run("start", "web")
+
+
 def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("recover")
     _die(pair, run, Fault("crash_after", "start_migration"))
@@ -77,6 +95,12 @@ def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     pair.clock.advance(120)
     yield run("recover")
     pair.drbd.openers.clear()
+    yield run("recover")
+    pair.faults.append(Fault("crash_after", "demote"))
+    with pytest.raises(ManagerCrash):
+        run("migrate", "db", "--cold")
+    pair.faults.clear()
+    pair.restart_manager()
     yield run("recover")
     pair.isolate(BETA)
     yield run("recover")
@@ -95,7 +119,7 @@ def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("check", "no such guest")
 
 
-SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _recover, _error), strict=True))
+SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _stop, _start, _recover, _error), strict=True))
 
 
 # --- shapes ---------------------------------------------------------------------------------------
@@ -146,7 +170,9 @@ def shapes(value: Document, path: str, findings: set[str]) -> Iterator[Shape]:
 
 def documented(section: str) -> dict[str, set[str]]:
     """Path to types, as the page has them."""
-    return {path: set(types.split(" or ")) for path, types, *_ in rows(sections(DOCS / "json.md")[section])}
+    page = sections(DOCS / "json.md")
+    text = page["An operation"] + page[section] if section in OPERATIONS else page[section]
+    return {path: set(types.split(" or ")) for path, types, *_ in rows(text)}
 
 
 def _fits(seen: str, types: set[str]) -> bool:
@@ -164,7 +190,8 @@ def test_every_field_is_documented_and_no_other(pair: SimPair, run: Callable[...
     seen = {shape for document in documents for shape in shapes(document, "", findings)}
     everywhere = documented("Every document")
     finding = {f"{FINDING}: {path}": types for path, types in documented(FINDING).items()}
-    known = {**said, **everywhere, **(finding if findings else {})}
+    fills = findings and kind != "stop"  # what cannot be stopped is an error
+    known = {**said, **everywhere, **(finding if fills else {})}
     assert {path for path, _ in seen} == set(known)
     for path, found in seen:
         assert _fits(found, known[path]), f"{path} is {found}, docs/json.md says {known[path]}"
@@ -186,7 +213,7 @@ def test_what_may_be_null_is_seen_null_and_otherwise(pair: SimPair, run: Callabl
 def test_the_scenarios_reach_every_list_that_may_be_filled(pair: SimPair, run: Callable[..., Document]) -> None:
     documents: Sequence[Document] = list(_recover(pair, run))
     filled = {key for document in documents for one in document["pairs"] for key, value in one.items() if value}
-    assert filled == {"pair", "settled", "refused", "failed", "closed_operations"}
+    assert filled == {"pair", "settled", "refused", "failed", "closed_operations", "down"}
 
 
 def test_the_number_of_the_format_is_the_documented_one() -> None:

@@ -239,5 +239,5 @@ class TestReported:
 def test_every_state_that_says_where_the_guest_is_is_held_to_it(state: MoveState) -> None:
     end = Reported(state.value, int(EXIT_CODES[state]), at=6.0)
     held = bool(judge.wrong_word(JOURNEY, end, {"alpha": watch(None), "beta": watch(None)}))
-    silent = {MoveState.STOPPED, MoveState.DIED, MoveState.IN_DOUBT, MoveState.SPLIT}
+    silent = {MoveState.MAY_STOP, MoveState.STOPPED, MoveState.DIED, MoveState.IN_DOUBT, MoveState.SPLIT}
     assert held is (state not in silent)

@@ -1,0 +1,105 @@
+"""The frame of an operation that does a plan on one pair: journal, lock, look, run, report, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from dualsrm.checks import blocking
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.executor import Executor, Run
+from dualsrm.engine.journal import FileJournal, note
+from dualsrm.engine.locks import pair_locked
+from dualsrm.errors import DualsrmError, HostUnreachable
+from dualsrm.model import Finding, Pair
+from dualsrm.plan.steps import Plan
+
+
+class Prepared(Protocol):
+    """What was looked at and not yet begun."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """One that blocks, and nothing is touched."""
+
+    @property
+    def plan(self) -> Plan:
+        """What would be done; empty when a finding blocks, or when there is nothing to do."""
+
+    @property
+    def intent(self) -> Mapping[str, object]:
+        """For the journal: what is to be done, from where to where."""
+
+
+class Report(Protocol):
+    """How an operation ended."""
+
+    @property
+    def state(self) -> Enum:
+        """A named state."""
+
+    @property
+    def seen(self) -> str:
+        """What went wrong, in words."""
+
+
+P = TypeVar("P", bound=Prepared)
+R = TypeVar("R", bound=Report)
+
+
+def carry_out(
+    environment: Environment,
+    pair: Pair,
+    state_directory: Path,
+    *,
+    verb: str,
+    guest: str,
+    prepare: Callable[[], P],
+    report: Callable[[str, P, Run, float], R],
+) -> tuple[P, R | None]:
+    """Lock, look, and do the plan; without a report nothing was touched, because of the findings or for want of a plan.
+
+    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `prepare` looks and plans,
+    under the lock. `report` is given the operation, what was prepared, how the plan ended, and its seconds.
+    """
+    started = environment.clock.monotonic()
+    journal = FileJournal.begin(state_directory, verb, environment.clock)
+    looked = False
+    try:
+        journal.write("intent", verb=verb, pair=pair.name, guest=guest)
+        with pair_locked(environment, pair, journal.operation):
+            looked = True
+            prepared = prepare()
+            if not prepared.plan:
+                against = "; ".join(f"{one.subject}: {one.seen}" for one in blocking(prepared.findings))
+                outcome = "refused" if against else "nothing to do"
+                note(journal, environment.observer, "end", outcome=outcome, seen=against)
+                return prepared, None
+            journal.write("intent", **prepared.intent)
+            run = Executor(environment, journal).run(prepared.plan)
+            _raise_if_silent(run)
+            end = report(journal.operation, prepared, run, environment.clock.monotonic() - started)
+            note(journal, environment.observer, "end", outcome=end.state.value, seen=end.seen, window_s=run.window_s)
+    except DualsrmError as error:
+        note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
+        if not looked and isinstance(error, HostUnreachable):
+            # A look says more about a host that is silent than that its lock could not be taken.
+            prepared = prepare()
+            if blocking(prepared.findings):
+                return prepared, None
+        raise
+    finally:
+        journal.close()
+    return prepared, end
+
+
+def _raise_if_silent(run: Run) -> None:
+    """A host that fell silent before anything was touched may be down, and the guest with it: not `untouched`."""
+    if run.failure is not None and not run.touched and not all(one.asked for one in run.failure.unmet):
+        raise HostUnreachable(
+            run.failure.seen,
+            why="nothing was touched, and whether the guest still runs is not known",
+            fix="dualsrm status",
+        )
