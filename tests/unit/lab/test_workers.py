@@ -30,5 +30,6 @@ def test_all_tests_below_tests_lab_go_to_one_worker_and_begin_first(tmp_path: Pa
     )
     ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
     assert len(ran) == 12
-    assert len({worker for part, worker in ran if part == "lab"}) == 1
-    assert "lab" in [part for part, _ in ran[:2]]
+    (worker,) = {worker for part, worker in ran if part == "lab"}
+    # Which worker is up first is the machine's affair: on a loaded one the other had run two tests by then.
+    assert [part for part, its in ran if its == worker][:6] == ["lab"] * 6
