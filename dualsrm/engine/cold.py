@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from dualsrm.checks import blocking
@@ -170,10 +171,7 @@ def run_stop(
     environment: Environment, pair: Pair, guest: str, patience: Patience, *, state_directory: Path
 ) -> tuple[Prepared, ColdReport | None]:
     """Lock, look, stop. Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after."""
-
-    def prepare() -> Prepared:
-        return prepare_stop(environment, pair, guest, patience, under_lock=True)
-
+    prepare = partial(prepare_stop, environment, pair, guest, patience)
     prepared, report = carry_out(
         environment, pair, state_directory, verb="stop", guest=guest, prepare=prepare, report=_report
     )
@@ -187,10 +185,7 @@ def run_start(
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
-
-    def prepare() -> Prepared:
-        return prepare_start(environment, pair, guest, host, state_directory=state_directory, under_lock=True)
-
+    prepare = partial(prepare_start, environment, pair, guest, host, state_directory=state_directory)
     prepared, report = carry_out(
         environment, pair, state_directory, verb="start", guest=guest, prepare=prepare, report=_report
     )

@@ -247,7 +247,7 @@ class Executor:
         return None
 
     def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
-        for command, resources in _together(commands):
+        for command, resources in together(commands):
             match command:
                 case Arm():
                     port.arm(self._window_of(command))
@@ -370,7 +370,7 @@ def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> 
             port.demote(*resources)
 
 
-def _together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str, ...]]]:
+def together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str, ...]]]:
     """Neighbours that differ in their resource only are one call: in the window each costs a process on the host."""
     for _, alike in groupby(commands, lambda one: replace(one, resource="") if isinstance(one, DrbdChange) else one):
         first, *more = alike

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dualsrm.checks import blocking, check_move, resolve_move
@@ -102,19 +103,6 @@ def run_move(
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
-
-    def prepare() -> Prepared:
-        return prepare_move(
-            environment,
-            pair,
-            guest,
-            to,
-            state_directory=state_directory,
-            convergence=convergence,
-            cold=cold,
-            under_lock=True,
-        )
-
     if cold is None:
         _call_in_guards(environment, pair)
     return carry_out(
@@ -123,7 +111,16 @@ def run_move(
         state_directory,
         verb="migrate",
         guest=guest,
-        prepare=prepare,
+        prepare=partial(
+            prepare_move,
+            environment,
+            pair,
+            guest,
+            to,
+            state_directory=state_directory,
+            convergence=convergence,
+            cold=cold,
+        ),
         report=lambda operation, prepared, run, total_s: report_move(
             operation, prepared.goal, run, total_s, cold=prepared.cold
         ),

@@ -46,7 +46,15 @@ class Report(Protocol):
 
 
 P = TypeVar("P", bound=Prepared)
+P_co = TypeVar("P_co", bound=Prepared, covariant=True)
 R = TypeVar("R", bound=Report)
+
+
+class Prepare(Protocol[P_co]):
+    """Look and plan; touch nothing."""
+
+    def __call__(self, *, under_lock: bool) -> P_co:
+        """Under the pair's lock nobody is asked who holds it."""
 
 
 def carry_out(
@@ -56,13 +64,13 @@ def carry_out(
     *,
     verb: str,
     guest: str,
-    prepare: Callable[[], P],
+    prepare: Prepare[P],
     report: Callable[[str, P, Run, float], R],
 ) -> tuple[P, R | None]:
     """Lock, look, and do the plan; without a report nothing was touched, because of the findings or for want of a plan.
 
-    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `prepare` looks and plans,
-    under the lock. `report` is given the operation, what was prepared, how the plan ended, and its seconds.
+    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `prepare` looks and plans.
+    `report` is given the operation, what was prepared, how the plan ended, and its seconds.
     """
     started = environment.clock.monotonic()
     journal = FileJournal.begin(state_directory, verb, environment.clock)
@@ -71,7 +79,7 @@ def carry_out(
         journal.write("intent", verb=verb, pair=pair.name, guest=guest)
         with pair_locked(environment, pair, journal.operation):
             looked = True
-            prepared = prepare()
+            prepared = prepare(under_lock=True)
             if not prepared.plan:
                 against = "; ".join(f"{one.subject}: {one.seen}" for one in blocking(prepared.findings))
                 outcome = "refused" if against else "nothing to do"
@@ -86,7 +94,7 @@ def carry_out(
         note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
         if not looked and isinstance(error, HostUnreachable):
             # A look says more about a host that is silent than that its lock could not be taken.
-            prepared = prepare()
+            prepared = prepare(under_lock=False)
             if blocking(prepared.findings):
                 return prepared, None
         raise

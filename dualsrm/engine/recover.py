@@ -67,7 +67,7 @@ def _settle_all(
     environment: Environment, pair: Pair, journal: FileJournal, left: tuple[Interrupted, ...]
 ) -> RecoveryReport:
     """Under the lock, from a look taken under the lock: what was seen before it may be another operation's doing."""
-    snapshot = observe(environment, pair)
+    snapshot = observe(environment, pair, under_lock=True)
     _must_see_both(snapshot)
     sources = {str(one.intent.get("guest")): str(one.intent.get("source")) for one in left}
     planned = [plan for seen in see_guests(snapshot, sources) if (plan := plan_recovery(seen)) is not None]

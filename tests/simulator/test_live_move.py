@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,7 @@ import pytest
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.report import MoveState
 from dualsrm.errors import ExitCode, HostUnreachable, Refused
+from dualsrm.model import LockHolder
 from tests.simulator.driving import Manager, reported
 from tests.simulator.pair import (
     MUTATING_KINDS,
@@ -234,7 +237,48 @@ def _refused(other: Manager) -> None:
     assert not prepared.plan
     (held,) = {finding.seen for finding in prepared.findings if finding.check == "pair-unlocked" and finding.why}
     assert "migrate" in held
+    with pytest.raises(Refused, match=r"locked on alpha by .*migrate.* since 2026-"):
+        other.migrate("db")
     assert len(other.pair.changed_anything()) == before
+
+
+def test_the_lock_is_taken_before_anything_is_looked_at(manager: Manager) -> None:
+    """What was seen before it may be another operation's doing, and nobody needs to be asked who holds it."""
+    manager.migrate("web")
+    methods = [call.method for call in manager.pair.calls]
+    assert methods[:2] == ["lock", "lock"]
+    assert "observe" in methods
+    assert "lock_holder" not in methods
+
+
+def test_a_lock_that_is_held_on_one_host_leaves_none_on_the_other(manager: Manager) -> None:
+    theirs = LockHolder("theirs", "elsewhere", "2026-11-22T09:00:00+00:00")
+    locks = {host: machine.locks for host, machine in manager.pair.machines.items()}
+    locks["beta"]["pair"] = theirs
+    with pytest.raises(Refused, match="locked on beta by theirs"):
+        manager.migrate("web")
+    assert locks == {"alpha": {}, "beta": {"pair": theirs}}
+
+
+def test_a_move_that_was_refused_leaves_its_reason_in_the_journal(manager: Manager) -> None:
+    manager.pair.cut_link("web")
+    with pytest.raises(Refused):
+        manager.migrate("web")
+    (path,) = (manager.state / "operations").iterdir()
+    end = json.loads(path.read_text().splitlines()[-1])
+    assert (end["kind"], end["outcome"]) == ("end", "refused")
+    assert "the connection of web is" in end["seen"]
+
+
+def test_beside_a_silent_host_nothing_is_claimed_about_its_lock(manager: Manager) -> None:
+    """Its lock could not be taken: the look that explains that is not one under the lock."""
+    manager.pair.isolate("beta")
+    with suppress(HostUnreachable):
+        prepared, report = manager.try_to_migrate("web")
+        assert report is None
+        claims = [one for one in prepared.findings if one.check == "pair-unlocked" and one.subject == "beta"]
+        assert [one.severity.blocks for one in claims] == [True]
+    assert "lock_holder" in [call.method for call in manager.pair.calls]
 
 
 def test_whoever_asks_to_stop_before_the_first_act_finds_all_untouched(manager: Manager) -> None:

@@ -8,11 +8,22 @@ from dataclasses import dataclass, field
 import pytest
 
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor, Run
+from dualsrm.engine.executor import Executor, Run, together
 from dualsrm.engine.progress import Event, Notice, StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.errors import Refused
+from dualsrm.model import IN_WINDOW
 from dualsrm.plan.move import MoveGoal, plan_move
-from dualsrm.plan.steps import Demote, Plan, Promote, RoleIs, SetTwoPrimaries, Step, TwoPrimariesIs
+from dualsrm.plan.steps import (
+    Demote,
+    DestroyDomain,
+    Plan,
+    Promote,
+    RoleIs,
+    SetFencing,
+    SetTwoPrimaries,
+    Step,
+    TwoPrimariesIs,
+)
 from tests.simulator.driving import one_by_one
 from tests.simulator.pair import WEB, Call, Fault, Phase, Script, SimPair
 
@@ -90,6 +101,18 @@ PROMOTE = Step(
     undo_verify=(RoleIs("beta", "web", primary=False),),
 )
 IMPOSSIBLE = Step(name="impossible", do=(), verify=(RoleIs("alpha", "nothing", primary=True),), deadline_s=2.0)
+
+
+def test_neighbours_that_differ_in_their_resource_only_are_one_call() -> None:
+    """Each call is a process on the host, most of them inside the window. The order of what is done stays."""
+    fencing = tuple(SetFencing("beta", name, IN_WINDOW) for name in ("db-data", "db-log"))
+    opened = tuple(SetTwoPrimaries("beta", name, allowed=True) for name in ("db-data", "db-log"))
+    both = ("db-data", "db-log")
+    assert list(together((*fencing, *opened))) == [(fencing[0], both), (opened[0], both)]
+    apart = (fencing[0], opened[0], fencing[1])
+    assert list(together(apart)) == [(one, (one.resource,)) for one in apart]
+    leftover = DestroyDomain("beta", "db")
+    assert list(together((leftover, *opened))) == [(leftover, ()), (opened[0], both)]
 
 
 # --- forward ------------------------------------------------------------------------------------------------------

@@ -222,6 +222,12 @@ def test_the_freeze_policy_is_an_option_of_the_disk_on_84_and_of_the_net_on_9(di
     assert ssh.argv == ["drbdadm", verb, "--fencing=resource-and-stonith", "web"]
 
 
+def test_one_command_serves_all_resources_of_a_guest() -> None:
+    ssh = _Said()
+    DrbdCommands(ssh).promote(["db-data", "db-log"])  # type: ignore[arg-type]  # it runs nothing
+    assert ssh.argv == ["drbdadm", "primary", "db-data", "db-log"]
+
+
 def test_migration_arguments() -> None:
     target = Host("beta", "10.79.0.12", "10.79.2.12", "qemu+ssh://beta/system")
     assert migration_arguments(target, MigrationSettings()) == ({"migrate_uri": "tcp://10.79.2.12"}, FLAGS)
