@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dualsrm.model import ConnectionState, DiskState, ReplicationState, Resource, Role
 
+_GOOD = DiskState.UP_TO_DATE
+_WHOLE = (DiskState.UP_TO_DATE, DiskState.OUTDATED, DiskState.CONSISTENT)
 STALE = (DiskState.OUTDATED, DiskState.INCONSISTENT)
 """Disks DRBD promotes only by force."""
 
@@ -32,6 +34,17 @@ def replication_differs(resource: Resource) -> str:
 def connected(resource: Resource) -> bool:
     """Whether this side believes that it is connected; it notices a dead link only when a ping is not answered."""
     return resource.connection is not None and resource.connection.state == ConnectionState.CONNECTED
+
+
+def disks_differ(resource: Resource) -> str:
+    """Which disks here are not UpToDate, or an empty string. A resource without a disk is not UpToDate."""
+    stale = [f"{resource.name}/{one.number} is {one.disk}" for one in resource.volumes if one.disk != _GOOD]
+    return "; ".join(stale) if resource.volumes else f"{resource.name} has no volume"
+
+
+def whole(resource: Resource) -> bool:
+    """Whether every disk here has all of some moment's data, be it the newest or not."""
+    return bool(resource.volumes) and all(volume.disk in _WHOLE for volume in resource.volumes)
 
 
 def given_way(resource: Resource) -> bool:

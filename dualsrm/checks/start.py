@@ -102,8 +102,12 @@ def _disks(snapshot: Snapshot, domain: Domain, here: str) -> Iterator[Finding]:
         if isinstance(view, Unknown):
             yield unknown(host, f"DRBD of {host} gave no answer: {view.why}", UNKNOWN_BLOCKS, on(host, *PROBE["drbd"]))
     drbd = snapshot.view(here).drbd
-    if isinstance(drbd, Unknown):
-        return
+    if not isinstance(drbd, Unknown):
+        yield from disks_on_drbd(drbd, domain, here)
+
+
+def disks_on_drbd(drbd: DrbdView, domain: Domain, here: str) -> Iterator[Finding]:
+    """Each disk leads to a resource that is up on this host."""
     for disk in writable_disks(domain):
         found = place(disk, drbd)
         if isinstance(found, Elsewhere):
@@ -134,11 +138,11 @@ def _resource(snapshot: Snapshot, domain: Domain, name: str, here: str) -> Itera
             "The guest would stand still with its first write.",
             on(here, "journalctl", "-t", "dualsrm-host", "-n", "20"),
         )
-    yield from _neighbours(snapshot, name, domain, here)
+    yield from neighbours(snapshot, name, domain, here)
     yield from _freshness(snapshot, name, mine, _of(views[snapshot.pair.other(here)], name), here)
 
 
-def _neighbours(snapshot: Snapshot, name: str, domain: Domain, here: str) -> Iterator[Finding]:
+def neighbours(snapshot: Snapshot, name: str, domain: Domain, here: str) -> Iterator[Finding]:
     """Guests on one resource run on the same host, and no two of them on one volume."""
     for host in snapshot.pair.hosts:
         view = snapshot.view(host)

@@ -13,6 +13,7 @@ import click
 from dualsrm import __version__
 from dualsrm.cli.check import check
 from dualsrm.cli.cold import start, stop
+from dualsrm.cli.failover import failover
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
@@ -42,7 +43,7 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, stop, start, recover):
+for command in (status, check, migrate, stop, start, failover, recover):
     cli.add_command(command)
 
 

@@ -90,7 +90,7 @@ def operate(session: Session, guest: str, operation: Operation[P, R], *, dry_run
         if as_json:
             emit_json(operation.kind, operation.subject(prepared) | _body(prepared, report, refused=refused))
         elif report is not None:
-            _print_end(report, operation.lines(report))
+            print_end(report, operation.lines(report))
         else:
             _print_prepared(prepared, operation.title(prepared))
     if report is not None:
@@ -116,7 +116,8 @@ def _print_prepared(prepared: Prepared, title: str) -> None:
     print_plan(prepared.plan)
 
 
-def _print_end(report: Report, lines: Sequence[str]) -> None:
+def print_end(report: Report, lines: Sequence[str]) -> None:
+    """How it ended, for people: its lines, what was seen, the exact next command."""
     out = console()
     for number, line in enumerate(lines):
         style = "" if number else "green" if report.exit_code is ExitCode.OK else "bold red"

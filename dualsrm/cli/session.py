@@ -14,6 +14,7 @@ from dualsrm.config import Settings, load
 from dualsrm.engine.environment import Environment, SystemClock, unwatched
 from dualsrm.engine.locate import find_pair
 from dualsrm.engine.progress import Observer
+from dualsrm.errors import UsageError
 from dualsrm.hosts.host import RealHost
 from dualsrm.hosts.libvirt.migration import MigrationSettings, Throttle
 from dualsrm.hosts.ssh import SshSettings
@@ -82,6 +83,14 @@ class Session:
         """The pair that knows this guest; with one pair configured there is nothing to ask."""
         pairs = tuple(self.settings.pairs.values())
         return pairs[0] if len(pairs) == 1 else find_pair(self.environment(pairs), pairs, guest)
+
+    def pair_of(self, host: str) -> Pair:
+        """The pair of a host; every configured host is in exactly one."""
+        found = next((pair for pair in self.settings.pairs.values() if host in pair.hosts), None)
+        if found is None:
+            hosts = ", ".join(name for pair in self.settings.pairs.values() for name in pair.hosts)
+            raise UsageError(f"{host} is no configured host", why="", fix=f"name one of {hosts}")
+        return found
 
     def stop_on_signals(self) -> None:
         """From now on Ctrl-C and SIGTERM ask the operation to stop where that is safe, instead of killing it."""

@@ -14,11 +14,11 @@ from dualsrm.checks.resolve import no_such_guest
 from dualsrm.checks.start import check_start
 from dualsrm.discovery import GuestLocation, guest_location, resources_of, tenants
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Run
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.move import must_be_persistent
 from dualsrm.engine.observe import observe
 from dualsrm.engine.operation import carry_out
+from dualsrm.engine.run import Run
 from dualsrm.errors import ExitCode, HostUnreachable, Refused, UsageError
 from dualsrm.model import Domain, DomainState, Finding, Pair, Role, Snapshot, Unknown
 from dualsrm.plan.cold import ColdGoal, Patience, plan_give_back, plan_start, plan_stop

@@ -15,21 +15,25 @@ from typing import TypeAlias
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
 from dualsrm.errors import DualsrmError
-from dualsrm.model import DrbdView, Resource, Role, Unknown
+from dualsrm.model import DrbdView, Host, Resource, Role, Unknown
 from dualsrm.plan.steps import (
+    Alone,
     Condition,
+    DisksAre,
     FencingIs,
     GuestDefined,
     GuestGone,
     GuestRuns,
+    NotedOff,
     Replicating,
     RoleIs,
     SafeToPart,
+    Thawed,
     TwoPrimariesIs,
 )
-from dualsrm.replication import replication_differs, settled_differs
+from dualsrm.replication import connected, disks_differ, replication_differs, settled_differs, whole
 
-OnDrbd: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart
+OnDrbd: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | Alone | DisksAre | Thawed
 OnGuest: TypeAlias = GuestRuns | GuestDefined | GuestGone
 
 
@@ -53,6 +57,9 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
     for condition in conditions:
         if isinstance(condition, OnGuest):
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
+        elif isinstance(condition, NotedOff):
+            ports = environment.ports
+            looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
         else:
             about_drbd.setdefault(condition.host, []).append(condition)
     looks += [partial(_look_at_drbd, environment.ports[host], asked) for host, asked in about_drbd.items()]
@@ -73,6 +80,14 @@ def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False)]
     return [Unmet(condition, seen)] if seen else []
+
+
+def _look_at_note(port: HostPort, peer: Host, condition: NotedOff) -> list[Unmet]:
+    try:
+        by = port.confirmed_off(peer)
+    except DualsrmError as error:
+        return [Unmet(condition, error.seen, asked=False)]
+    return [] if by else [Unmet(condition, f"{condition.host} has no such note: {peer.name} may have answered it")]
 
 
 def _guest_differs(condition: OnGuest, port: HostPort) -> str:
@@ -96,14 +111,21 @@ def _drbd_differs(condition: OnDrbd, view: DrbdView) -> str:
         return f"{condition.resource} is not up on {condition.host}"
     match condition:
         case TwoPrimariesIs() | FencingIs():
-            return _option_differs(resource, condition)
+            seen = _option_differs(resource, condition)
         case RoleIs(primary=primary):
             wanted = Role.PRIMARY if primary else Role.SECONDARY
-            return "" if resource.role == wanted else f"{resource.name} is {resource.role}"
+            seen = "" if resource.role == wanted else f"{resource.name} is {resource.role}"
         case Replicating():
-            return replication_differs(resource)
+            seen = replication_differs(resource)
         case SafeToPart():
-            return settled_differs(resource)
+            seen = settled_differs(resource)
+        case Alone():
+            seen = f"{resource.name} is Connected" if connected(resource) else ""
+        case DisksAre(newest=newest):
+            seen = "" if whole(resource) and not newest else disks_differ(resource)
+        case Thawed():
+            seen = f"it is suspended ({', '.join(resource.suspended)})" if resource.suspended else ""
+    return seen
 
 
 def _option_differs(resource: Resource, condition: TwoPrimariesIs | FencingIs) -> str:

@@ -7,7 +7,7 @@ After the guest has crossed over nothing is undone any more; the remaining steps
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
 
@@ -17,23 +17,27 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.shutdown import shut_down
-from dualsrm.errors import DualsrmError, HostUnreachable
-from dualsrm.model import Window
+from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
+from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
 from dualsrm.plan.steps import (
     Arm,
     Command,
     Condition,
+    ConfirmOff,
     CopyDefinition,
     Demote,
     DestroyDomain,
     Disarm,
     DrbdChange,
+    Fence,
     GuestRuns,
     MigrateLive,
     Plan,
     Promote,
+    PromoteForced,
     RoleIs,
     SetFencing,
     SetTwoPrimaries,
@@ -49,61 +53,6 @@ GONE_S = 60.0
 """How long a QEMU that was ended may take to exit: it waits for writes that are under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A step that could not be done or verified."""
-
-    step: str
-    seen: str
-    fix: str = ""
-    unmet: tuple[Unmet, ...] = ()
-    """The conditions that did not hold when time was over."""
-    unanswered: bool = False
-    """A command got no answer: it may have taken effect, or may yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a plan ended."""
-
-    failure: Failure | None = None
-    crossing: Crossing | None = None
-    """What became of the guest, when the plan had it cross over."""
-    rolled_back: bool = False
-    """Every undo was done and verified; meaningless without a failure."""
-    not_undone: tuple[Failure, ...] = ()
-    touched: bool = False
-    """Whether any command was given to any host."""
-    window_s: float | None = None
-    """From asking to open the window to having seen it closed on both hosts, in seconds; None when it was not."""
-    down_s: float | None = None
-    """From having seen the guest's QEMU gone to having seen it active again, in seconds; None when it was not both."""
-    asked: bool = False
-    """The guest was asked to shut down, or may have been: when it did not in time, it may yet."""
-    unseen: bool = False
-    """The guest was started, or nobody can see that it was not: nothing was undone."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every step was done and verified."""
-        return self.failure is None
-
-    @property
-    def failures(self) -> tuple[Failure, ...]:
-        """What went wrong, and what could not be undone."""
-        return (*((self.failure,) if self.failure else ()), *self.not_undone)
-
-    @property
-    def seen(self) -> str:
-        """The same in words."""
-        return "; ".join(f"{failure.step}: {failure.seen}" for failure in self.failures)
-
-    @property
-    def silent(self) -> frozenset[str]:
-        """Hosts that could not be asked whether what was wanted holds."""
-        return frozenset(one.condition.host for failure in self.failures for one in failure.unmet if not one.asked)
-
-
 class Executor:
     """Runs one plan. Create one for each operation."""
 
@@ -117,6 +66,8 @@ class Executor:
         self._down_at: float | None = None
         self._up_at: float | None = None
         self._asked = False
+        self._fenced: Fenced | None = None
+        self._seconds: dict[str, float] = {}
 
     def run(self, plan: Plan) -> Run:
         """Do the plan. Foreseeable faults never raise; they are in the result."""
@@ -139,8 +90,9 @@ class Executor:
                 return self._fail(step, failure, crossing)
             self._mark_guest(step.do)
             self._note("done", step=step.name)
-            self._environment.observer(StepDone(step.name, self._environment.clock.monotonic() - started))
-        return Run(crossing=crossing, touched=self._touched, window_s=self._window_s(), down_s=self._down_s())
+            self._seconds[step.name] = self._environment.clock.monotonic() - started
+            self._environment.observer(StepDone(step.name, self._seconds[step.name]))
+        return self._measured(Run(crossing=crossing))
 
     # --- forward --------------------------------------------------------------------------------------------------
 
@@ -253,7 +205,7 @@ class Executor:
                     port.arm(self._window_of(command))
                 case Disarm():
                     port.disarm()
-                case SetFencing() | SetTwoPrimaries() | Promote() | Demote():
+                case SetFencing() | SetTwoPrimaries() | Promote() | PromoteForced() | Demote():
                     _change(port, command, resources)
                 case DestroyDomain(guest=guest):
                     port.destroy(guest)
@@ -261,8 +213,20 @@ class Executor:
                     port.define(self._environment.ports[origin].definition(guest))
                 case StartDomain(guest=guest):
                     port.start(guest)
+                case Fence() | ConfirmOff():
+                    self._see_off(port, command)
                 case MigrateLive() | ShutDown():
                     raise AssertionError(f"`{command}` stands alone in its step")
+
+    def _see_off(self, port: HostPort, command: Fence | ConfirmOff) -> None:
+        peer = self._environment.ports[command.peer].host
+        if isinstance(command, ConfirmOff):
+            port.confirm_off(peer, command.by)
+            return
+        self._fenced = fenced = port.fence(peer)
+        self._note("fenced", peer=command.peer, **asdict(fenced))
+        if not fenced.off:
+            raise CommandFailed(f"{command.peer} was not seen off: {fenced.why}")
 
     def _window_of(self, command: Arm) -> Window:
         return Window(
@@ -287,16 +251,15 @@ class Executor:
         if step.persist or unseen:
             self._undo.clear()
         not_undone = self._roll_back()
-        return Run(
-            failure=failure,
-            crossing=crossing,
-            rolled_back=not (step.persist or unseen or not_undone),
-            not_undone=not_undone,
-            touched=self._touched,
-            window_s=self._window_s(),
-            down_s=self._down_s(),
-            asked=self._asked,
-            unseen=unseen,
+        return self._measured(
+            Run(
+                failure=failure,
+                crossing=crossing,
+                rolled_back=not (step.persist or unseen or not_undone),
+                not_undone=not_undone,
+                asked=self._asked,
+                unseen=unseen,
+            )
         )
 
     def _roll_back(self) -> tuple[Failure, ...]:
@@ -330,6 +293,16 @@ class Executor:
         return missing or self._reach(name, step.undo, step.undo_verify, deadline_s, insist=True, not_waited_for=silent)
 
     # --- bookkeeping ----------------------------------------------------------------------------------------------
+
+    def _measured(self, run: Run) -> Run:
+        return replace(
+            run,
+            touched=self._touched,
+            window_s=self._window_s(),
+            down_s=self._down_s(),
+            fenced=self._fenced,
+            seconds=dict(self._seconds),
+        )
 
     def _mark_window(self, commands: Sequence[Command], *, opening: bool) -> None:
         if any(isinstance(command, SetTwoPrimaries) and command.allowed is opening for command in commands):
@@ -366,6 +339,8 @@ def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> 
             port.set_two_primaries(*resources, allowed=allowed)
         case Promote():
             port.promote(*resources)
+        case PromoteForced():
+            port.promote_forced(*resources)
         case Demote():
             port.demote(*resources)
 

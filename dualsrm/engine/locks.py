@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
+from urllib.parse import quote
 
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.progress import Notice
@@ -14,20 +16,24 @@ from dualsrm.model import LockHolder, Maybe, Pair, Unknown
 
 
 @contextmanager
-def pair_locked(environment: Environment, pair: Pair, operation: str) -> Iterator[None]:
+def pair_locked(
+    environment: Environment, pair: Pair, operation: str, *, hosts: tuple[str, ...] | None = None
+) -> Iterator[None]:
     """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken on either.
 
     Both hosts are asked at once: of two managers at the same moment each may get one, and then both are refused.
+    `hosts`: only these, where the other one is lost.
     """
+    hosts = hosts or pair.hosts
     holder = LockHolder(operation=operation, manager=socket.gethostname(), since=environment.clock.now_iso())
     # Counted as ours until another is seen to hold it: a lock taken by a call that timed out is released below.
-    taken = set(pair.hosts)
+    taken = set(hosts)
     try:
-        found = environment.gather([partial(_take, environment, pair, host, holder) for host in pair.hosts])
-        held = [(host, by) for host, by in zip(pair.hosts, found, strict=True) if by is not None]
+        found = environment.gather([partial(_take, environment, pair, host, holder) for host in hosts])
+        held = [(host, by) for host, by in zip(hosts, found, strict=True) if by is not None]
         taken.difference_update(host for host, _ in held)
         for host, by in held:
-            raise _held(pair, host, by)
+            raise _held(pair, host, by, alone=len(hosts) == 1)
         yield
     finally:
         environment.gather([partial(_release, environment, pair, host, operation) for host in sorted(taken)])
@@ -44,8 +50,20 @@ def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -
         ) from error
 
 
-def _held(pair: Pair, host: str, found: LockHolder | Unknown) -> Refused:
+def release_leftover(environment: Environment, pair: Pair, host: str, ours: Collection[str]) -> str | None:
+    """Release a lock there of an operation of this manager that runs no more: `ours`. Which one it was."""
+    holder = environment.ports[host].lock_holder(pair.name)
+    if not isinstance(holder, LockHolder) or holder.operation not in ours:
+        return None
+    environment.ports[host].unlock(pair.name, holder.operation)
+    return holder.operation
+
+
+def _held(pair: Pair, host: str, found: LockHolder | Unknown, *, alone: bool) -> Refused:
     fix = "wait for that operation; if its manager is dead, run `dualsrm recover --take-over`"
+    if alone:  # recover needs the other host as well
+        lock = shlex.quote(f"/run/dualsrm/lock-{quote(pair.name, safe='')}.json")
+        fix = f"wait for that operation; if its manager is certainly dead: on {host}, rm {lock}"
     if isinstance(found, Unknown):
         who = f"by a holder that cannot be read ({found.why})"
         fix = found.fix or fix

@@ -9,9 +9,10 @@ from typing import Protocol, TypeVar
 
 from dualsrm.checks import blocking
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor, Run
+from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, note
 from dualsrm.engine.locks import pair_locked
+from dualsrm.engine.run import Run
 from dualsrm.errors import DualsrmError, HostUnreachable
 from dualsrm.model import Finding, Pair
 from dualsrm.plan.steps import Plan

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from dualsrm.model import CpuVerdict, Domain, DomainState, DrbdView, Host, HostView, LockHolder, Maybe, Window
+from dualsrm.model import (
+    CpuVerdict,
+    Domain,
+    DomainState,
+    DrbdView,
+    Fenced,
+    Host,
+    HostView,
+    LockHolder,
+    Maybe,
+    PeerSeen,
+    Window,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,9 @@ class HostPort(Protocol):
     def promote(self, *resources: str) -> None:
         """`drbdadm primary`, never with --force."""
 
+    def promote_forced(self, *resources: str) -> None:
+        """`drbdadm primary --force`: only where somebody accepted the loss of what this side's disk lacks."""
+
     def demote(self, *resources: str) -> None:
         """`drbdadm secondary`; raises DeviceHeldOpen when something has the device open."""
 
@@ -160,6 +175,27 @@ class HostPort(Protocol):
 
     def reach_peer(self, peer: Host) -> Maybe[str]:
         """Ask the peer's libvirtd from here, with this host's credentials: its host name, or why not."""
+
+    def heard(self) -> Maybe[bool]:
+        """Whether anything at all answers at this host's address; a login that is refused is an answer. Never raises.
+
+        Unknown where the manager's own network is in the way.
+        """
+
+    def peer_seen(self, peer: Host) -> Maybe[PeerSeen]:
+        """The peer as this host sees it: whether it answers, and what its fence device says. Never raises."""
+
+    def fence(self, peer: Host) -> Fenced:
+        """Switch the peer off by the fence device this host has for it, see it off, and note that here.
+
+        That it is not off is in the answer; raises only when there is none.
+        """
+
+    def confirm_off(self, peer: Host, by: str) -> None:
+        """Note here that the peer is off, and who says so: then DRBD's handler lets this side be promoted."""
+
+    def confirmed_off(self, peer: Host) -> str | None:
+        """Who says that the peer is off, as noted here lately."""
 
     def start_migration(self, guest: str, target: Host) -> MigrationJob:
         """Start a P2P live migration from this host; returns at once."""

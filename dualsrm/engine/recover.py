@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from dualsrm.discovery import guest_location, resources_of
@@ -92,9 +93,17 @@ def _settle_all(
 
 
 def _down(snapshot: Snapshot, left: tuple[Interrupted, ...]) -> tuple[str, ...]:
-    guests = dict.fromkeys(str(one.intent["guest"]) for one in left if one.intent.get("verb") in ("migrate", "start"))
-    locations = (guest_location(snapshot, guest) for guest in guests)
+    wanted = (_guests(one.intent) for one in left if one.intent.get("verb") in ("migrate", "start", "failover"))
+    locations = (guest_location(snapshot, guest) for guest in dict.fromkeys(chain.from_iterable(wanted)))
     return tuple(location.name for location in locations if location.known and not location.active_on)
+
+
+def _guests(intent: Mapping[str, object]) -> tuple[str, ...]:
+    """One, or those of a failover."""
+    several = intent.get("guests")
+    if isinstance(several, list):
+        return tuple(map(str, several))
+    return (str(intent["guest"]),) if "guest" in intent else ()
 
 
 def _must_see_both(snapshot: Snapshot) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from dualsrm.engine.executor import Failure, Run
+from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import ExitCode
 from dualsrm.outcome import Outcome
 from dualsrm.plan.move import MoveGoal

@@ -80,3 +80,12 @@ GUARD_RELEASE_S: Final = 30.0
 
 GUARD_BEAT_S: Final = 5.0
 """Between two heartbeats; the guard's lease (hostside.guard.LEASE_S) is six of them."""
+
+PEER_STATUS_S: Final = 95.0
+"""The survivor asks a lost peer by ssh, 30 s at most, and a fence agent, 60 s, at once; then the journal."""
+
+FENCE_S: Final = 330.0
+"""A status (60 s), the switch (60 s), and a minute until the status shows it, whose last look may take 60 s as well."""
+
+NOTED_S: Final = 20.0
+"""One file in memory; Python takes its time to start on a loaded host."""

@@ -33,9 +33,9 @@ class DrbdCommands:
         """Runtime only: a disk option of every volume on 8.4, a net option on 9."""
         self._run(resources, fencing_verb(dialect), f"--fencing={policy}")
 
-    def promote(self, resources: Sequence[str]) -> None:
-        """Make them Primary here, never by force."""
-        self._run(resources, "primary")
+    def promote(self, resources: Sequence[str], *, force: bool = False) -> None:
+        """Make them Primary here; by force only where somebody accepted the loss of what this disk lacks."""
+        self._run(resources, "primary", *(["--force"] if force else []))
 
     def demote(self, resources: Sequence[str]) -> None:
         """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""

@@ -15,6 +15,7 @@ from dualsrm.hosts.calls import begin
 from dualsrm.hosts.deadlines import PEER_S
 from dualsrm.hosts.drbd import Dialect, parse_version
 from dualsrm.hosts.drbd_commands import DrbdCommands
+from dualsrm.hosts.fencing import HostFencing
 from dualsrm.hosts.guard import HostGuards
 from dualsrm.hosts.libvirt import domains
 from dualsrm.hosts.libvirt.connection import SYSTEM_URI, LibvirtConnection
@@ -26,8 +27,22 @@ from dualsrm.hosts.locks import HostLocks
 from dualsrm.hosts.probe import available_memory_of, drbd_of, probe, system_of
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection, SshSettings
+from dualsrm.hosts.ssh.failures import is_silence
 from dualsrm.hosts.text import clean
-from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LibvirtView, LockHolder, Maybe, Unknown, Window
+from dualsrm.model import (
+    CpuVerdict,
+    Domain,
+    DrbdView,
+    Fenced,
+    Host,
+    HostView,
+    LibvirtView,
+    LockHolder,
+    Maybe,
+    PeerSeen,
+    Unknown,
+    Window,
+)
 
 T = TypeVar("T")
 
@@ -55,6 +70,7 @@ class RealHost:
         self._drbd = DrbdCommands(self._ssh)
         self._locks = HostLocks(self._ssh)
         self._guards = HostGuards(self._ssh)
+        self._fencing = HostFencing(self._ssh)
         self._dialect: Dialect | None = None
 
     @property
@@ -185,6 +201,10 @@ class RealHost:
         """Make them Primary here, never by force."""
         self._drbd.promote(resources)
 
+    def promote_forced(self, *resources: str) -> None:
+        """`drbdadm primary --force`: on a disk that is not the newest, because somebody accepted what it lacks."""
+        self._drbd.promote(resources, force=True)
+
     def demote(self, *resources: str) -> None:
         """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""
         self._drbd.demote(resources)
@@ -200,6 +220,31 @@ class RealHost:
     def definition(self, guest: str) -> str:
         """The guest's inactive definition."""
         return domains.definition(self._libvirt, guest)
+
+    def heard(self) -> Maybe[bool]:
+        """Whether anything answers there: a login that is refused is an answer."""
+        try:
+            self._ssh.open()
+        except DualsrmError as error:
+            silent = is_silence(error.__cause__)
+            return Unknown(error.seen, error.fix) if silent is None else not silent
+        return True
+
+    def peer_seen(self, peer: Host) -> Maybe[PeerSeen]:
+        """Its peer as this host sees it."""
+        return self._fencing.peer_seen(peer.name)
+
+    def fence(self, peer: Host) -> Fenced:
+        """Switch its peer off by the device in host.toml."""
+        return self._fencing.fence(peer.name)
+
+    def confirm_off(self, peer: Host, by: str) -> None:
+        """Note that its peer is off."""
+        self._fencing.confirm_off(peer.name, by)
+
+    def confirmed_off(self, peer: Host) -> str | None:
+        """Who says that its peer is off."""
+        return self._fencing.confirmed_off(peer.name)
 
     def define(self, xml: str) -> None:
         """Define a guest here."""

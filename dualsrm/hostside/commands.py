@@ -9,22 +9,28 @@ import re
 import sys
 import syslog
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Final
+from typing import Final, TypeVar
 
+from dualsrm.hosts.text import clean
 from dualsrm.hostside import local_drbd
 from dualsrm.hostside.fence_peer import Exit, FencePeer
+from dualsrm.hostside.fencing import fence, look
 from dualsrm.hostside.files import CONFIRMED_FOR_S
 from dualsrm.hostside.guard import guard, stop_timer
 from dualsrm.hostside.machine import Machine
 from dualsrm.hostside.port import Answer, Reply
+from dualsrm.hostside.settings import HOST_NAME, configured_peers
 from dualsrm.hostside.settings import PATH as HOST_TOML
-from dualsrm.hostside.settings import configured_peers
 from dualsrm.hostside.settle import settle
 from dualsrm.hostside.yielding import answer_peer
 
+T = TypeVar("T")
+
 _RESOURCE: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}", re.ASCII)
+_BY_LIMIT: Final = 200
 _AGAIN_S: Final = 1.0
 """Between two attempts at a verdict or at giving way."""
 _YIELD_S: Final = 8.0
@@ -35,16 +41,16 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
     given = _parser().parse_args(arguments)
     syslog.openlog("dualsrm-host", syslog.LOG_PID, syslog.LOG_DAEMON)
-    command: str = given.command
-    if command == "fence-peer":
-        return _fence_peer()
-    if command == "yield":
-        return _yield(given.resource, claims=given.claims)
-    if command == "settle":
-        return _settle(given.operation)
-    if command == "peer-is-off":
-        return _peer_is_off(given.host)
-    return guard(given.peer)
+    does: dict[str, Callable[[], int]] = {
+        "fence-peer": _fence_peer,
+        "yield": lambda: _yield(given.resource, claims=given.claims),
+        "settle": lambda: _settle(given.operation),
+        "peer-is-off": lambda: _peer_is_off(given.host, given.by),
+        "peer-status": lambda: _peer_status(given.host, noted=given.noted),
+        "fence": lambda: _fence(given.host),
+        "guard": lambda: guard(given.peer),
+    }
+    return does[given.command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,8 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     closing = commands.add_parser("settle", help="close what an absent manager left open; a timer runs it")
     closing.add_argument("--operation", help="the window whose timer this is; it ends with the window")
     off = commands.add_parser("peer-is-off", help="confirm that a host is off: you have switched it off, or seen it")
+    off.add_argument("--by", help="who says so, where it is not you; the manager names its user")
     off.add_argument("host")
+    seen = commands.add_parser("peer-status", help="whether a peer answers, and what its fence device says")
+    seen.add_argument("--noted", action="store_true", help="only who says that it is off, as noted here")
+    seen.add_argument("host", type=_host)
+    fencing = commands.add_parser("fence", help="switch a peer off by its fence device, and see it off")
+    fencing.add_argument("host", type=_host)
     return parser
+
+
+def _host(text: str) -> str:
+    if not HOST_NAME.fullmatch(text) or text == os.uname().nodename:
+        raise argparse.ArgumentTypeError("no name of a peer")
+    return text
 
 
 def _resource(text: str) -> str:
@@ -111,8 +129,30 @@ def _settle(operation: str | None) -> int:
     return 0
 
 
-def _peer_is_off(host: str) -> int:
-    by = os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+def _peer_status(host: str, *, noted: bool) -> int:
+    machine = Machine()
+    if noted:
+        print(json.dumps({"confirmed_off": machine.confirmed_off(host)}))
+    else:
+        print(look(machine, host, _at_once).to_json())
+    return 0
+
+
+def _at_once(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+    """ssh waits 10 s for a host that is gone; the fence device is asked meanwhile."""
+    with ThreadPoolExecutor(2) as pool:
+        futures = pool.submit(first), pool.submit(second)
+    return futures[0].result(), futures[1].result()
+
+
+def _fence(host: str) -> int:
+    fenced = fence(Machine(), host, time.monotonic)
+    print(fenced.to_json())
+    return 0 if fenced.off else 1
+
+
+def _peer_is_off(host: str, by: str | None) -> int:
+    by = clean(by, _BY_LIMIT) if by else os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
     machine = Machine()
     if host == machine.name:
         print(f"{host} is this host: name the one that is off", file=sys.stderr)

@@ -12,35 +12,54 @@ import time
 from subprocess import CompletedProcess
 from typing import Final
 
-from dualsrm.hostside.port import HostsideError
+from dualsrm.hosts.text import clean
+from dualsrm.hostside.port import HostsideError, NotAsked
 from dualsrm.hostside.run import run
 from dualsrm.hostside.settings import FenceDevice, check_private
+from dualsrm.model import Power
 
 _AGENT_S: Final = 60.0
 """One call of an agent: most wait up to 20 s for the power to go."""
 _OFF_S: Final = 60.0
 """From the answer to `off` to the status that shows it."""
 _LOOK_S: Final = 1.0
+_STATUS_ON: Final = 0
 _STATUS_OFF: Final = 2
 _SAYS_OFF: Final = re.compile(r"^Status: OFF\s*$", re.MULTILINE)
 
 
-def power_off(device: FenceDevice) -> None:
-    """Switch off, and return once the device's status shows it. Raises `HostsideError` otherwise."""
-    if _is_off(device):
-        return
+def power_off(device: FenceDevice) -> Power:
+    """Switch off, and return once the device's status shows it: what it was before. Raises `HostsideError` otherwise.
+
+    One that is off already is not switched.
+    """
+    try:
+        was, why = power(device)
+    except HostsideError as error:
+        raise NotAsked(str(error)) from error
+    if was is Power.OFF:
+        return was
+    if was is Power.UNKNOWN:
+        raise NotAsked(f"the status of {device.agent} does not show off, nor on: {why}")
     said = _ask(device, "off").returncode
     # An agent that reports a failure is asked for its status once: some fail and have switched all the same.
     deadline = time.monotonic() + (_OFF_S if said == 0 else 0.0)
-    while not _is_off(device):
+    while power(device)[0] is not Power.OFF:
         if time.monotonic() >= deadline:
             raise HostsideError(f"{device.agent} ended with {said} for `off`, and its status does not show off")
         time.sleep(_LOOK_S)
+    return was
 
 
-def _is_off(device: FenceDevice) -> bool:
+def power(device: FenceDevice) -> tuple[Power, str]:
+    """What its status says, and in which words where that is nothing. Raises `HostsideError` when it does not run."""
     done = _ask(device, "status")
-    return done.returncode == _STATUS_OFF and _SAYS_OFF.search(done.stdout) is not None
+    if done.returncode == _STATUS_ON:
+        return Power.ON, ""
+    if done.returncode == _STATUS_OFF and _SAYS_OFF.search(done.stdout) is not None:
+        return Power.OFF, ""
+    said = clean(done.stderr) or clean(done.stdout) or "nothing"
+    return Power.UNKNOWN, f"it ended with {done.returncode} and said {said}"
 
 
 def _ask(device: FenceDevice, action: str) -> CompletedProcess[str]:

@@ -185,7 +185,7 @@ class FencePeer:
             # Before the shot: a peer that comes back while it is under way is told whose the guest is.
             if local.decide(window, local.name) != local.name:
                 return None, f"{window.guest} was decided to be {self._peer}'s"
-            if local.fence(self._peer):
+            if local.fence(self._peer) is not None:
                 return self._alone(window, Exit.PEER_FENCED), f"{self._peer} was switched off and seen off"
             silent += " and has no fence device"
         return None, silent + hint

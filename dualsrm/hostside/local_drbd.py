@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ from dualsrm.hostside.run import must
 from dualsrm.model import Resource, Role
 
 PROC: Final = Path("/proc/drbd")
+_LOST: Final = re.compile(r"^(\d{1,11})\.\d+ .*\bdrbd ([A-Za-z0-9_.+-]+)(?: \S+)?: .*\bconn\( Connected -> ")
+_LOG_LINES: Final = "20000"
 _READ_S: Final = 10.0
 _CHANGE_S: Final = 20.0
 """drbdadm gives the kernel 5 s for most changes; a demotion waits for the peer's answer when it is connected."""
@@ -62,3 +65,22 @@ def change(*words: str) -> None:
 def set_fencing(resource: str, policy: str) -> None:
     """The runtime option: a disk option on 8.4, a net option on 9."""
     change(fencing_verb(dialect()), f"--fencing={policy}", resource)
+
+
+def lost_since() -> dict[str, str]:
+    """By resource: when its last connection here was lost, by the kernel's lines in the journal since the boot.
+
+    `drbd web: peer( Primary -> Unknown ) conn( Connected -> Timeout ) ...` on 8.4, `drbd web beta: conn( ...` on 9. A
+    journal that cannot be read, or was cut short, tells nothing: the time is then unknown.
+    """
+    try:
+        argv = ["journalctl", "-k", "-b", "-r", "-n", _LOG_LINES, "-o", "short-unix", "--no-pager"]
+        text = must(argv, deadline_s=_READ_S)
+    except HostsideError:
+        return {}
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if lost := _LOST.search(line):
+            at = datetime.fromtimestamp(int(lost[1]), UTC).isoformat(timespec="seconds")
+            found.setdefault(lost[2], at)  # the newest come first
+    return found

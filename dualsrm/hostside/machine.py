@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import syslog
+from collections.abc import Mapping
 
 from dualsrm.hosts.text import clean
 from dualsrm.hostside import fence_device, local_drbd, peer, qemu
 from dualsrm.hostside.files import Files
 from dualsrm.hostside.port import Answer, GuestHere, HostsideError, Reply
 from dualsrm.hostside.settings import load_peer
-from dualsrm.model import Resource, Window
+from dualsrm.model import Power, Resource, Window
 
 
 class Machine(Files):
@@ -65,14 +66,34 @@ class Machine(Files):
         super().note_asked(window)
         self.seen_alive(window.peer_of(self.name))
 
-    def fence(self, peer_name: str) -> bool:
+    def reach(self, peer_name: str) -> tuple[bool | None, str]:
+        """Over ssh, as the handler would."""
+        reached, why = peer.reach(load_peer(peer_name))
+        if reached:
+            self.seen_alive(peer_name)
+        return reached, why
+
+    def agent(self, peer_name: str) -> str:
+        """The fence agent of the peer."""
+        device = load_peer(peer_name).fence
+        return device.agent if device is not None else ""
+
+    def power(self, peer_name: str) -> tuple[Power, str]:
+        """The status of its device."""
+        device = load_peer(peer_name).fence
+        return (Power.NO_DEVICE, "") if device is None else fence_device.power(device)
+
+    def fence(self, peer_name: str) -> Power | None:
         """Switch the peer off and see it off."""
         device = load_peer(peer_name).fence
         if device is None:
-            return False
+            return None
         self.log(f"switching {peer_name} off with {device.agent}")
-        fence_device.power_off(device)
-        return True
+        return fence_device.power_off(device)
+
+    def lost_since(self) -> Mapping[str, str]:
+        """By the kernel's lines in the journal."""
+        return local_drbd.lost_since()
 
     def log(self, text: str) -> None:
         """A line in the system's log."""

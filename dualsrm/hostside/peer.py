@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +17,9 @@ PROGRAM: Final = "dualsrm-host"
 ASK_S: Final = 30.0
 """A handshake takes 1 to 3 s on a loaded host; the peer's own attempt has its own patience within this."""
 _SSH_FAILED: Final = 255
+_SILENCE: Final = re.compile("timed out|No route to host")
+"""ssh's words, and the system's in the C locale, when nobody is there."""
+_ANSWER: Final = re.compile("refused|denied|verification failed|reset by peer|closed by|identification")
 _OPTIONS: Final = (
     # Nobody's ssh configuration: a shared connection that hangs in a cut network would hang this one too.
     "-F",
@@ -62,6 +66,22 @@ def ask(peer: Peer, resource: str, *, claims: bool) -> Reply | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         said = clean(done.stderr) or clean(done.stdout) or "nothing"
         return Reply(Answer.NOT_YET, f"{peer.name} ended with {done.returncode} and said {said}")
+
+
+def reach(peer: Peer) -> tuple[bool | None, str]:
+    """Whether anything answers there, and what was heard; None: that could not be asked.
+
+    ssh that is refused was answered: a host that rejects this key, or this port, runs.
+    """
+    try:
+        done = run(ssh_argv(peer, [PROGRAM, "version"]), deadline_s=ASK_S)
+    except HostsideError as error:
+        return None, str(error)
+    said = clean(done.stderr) or clean(done.stdout) or "nothing"
+    if done.returncode != _SSH_FAILED:
+        return True, f"{peer.name} answers: {said}"
+    reached = False if _SILENCE.search(said) else True if _ANSWER.search(said) else None
+    return reached, said
 
 
 def version(peer: Peer) -> str:

@@ -7,15 +7,20 @@ see what it was asked for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from dualsrm.model import Resource, Window
+from dualsrm.model import Power, Resource, Window
 
 
 class HostsideError(Exception):
     """Something on this host could not be done or seen; the text says what."""
+
+
+class NotAsked(HostsideError):
+    """A fence device was not told to switch off: it could not say what it is, so nobody could have seen it off."""
 
 
 class GuestHere(StrEnum):
@@ -129,11 +134,30 @@ class Local(Protocol):
     def confirmed_off(self, peer: str) -> str | None:
         """Who confirmed that the peer is off, if somebody did."""
 
-    def fence(self, peer: str) -> bool:
-        """Switch the peer off through its fence device and see it off. False: no device is configured.
+    def confirm_off(self, host: str, by: str) -> None:
+        """Note that a host is off, and who says so."""
 
-        Raises `HostsideError` when there is one and it did not show the peer off.
+    def reach(self, peer: str) -> tuple[bool | None, str]:
+        """Whether anything answers at the peer's address, over the way the handler takes; None: it could not be asked.
+
+        A peer that answers is not off, whoever confirmed that.
         """
+
+    def agent(self, peer: str) -> str:
+        """The fence agent of the peer; empty when no device is configured."""
+
+    def power(self, peer: str) -> tuple[Power, str]:
+        """What the peer's fence device says of it, and why where that is nothing."""
+
+    def fence(self, peer: str) -> Power | None:
+        """Switch the peer off through its fence device and see it off: what it was. None: no device is configured.
+
+        Raises `HostsideError` when there is one and it did not show the peer off; `NotAsked` when it was not even told
+        to.
+        """
+
+    def lost_since(self) -> Mapping[str, str]:
+        """By resource: when the kernel lost the peer last, as far as its log tells."""
 
     # --- telling people -----------------------------------------------------------------------------------------------
 

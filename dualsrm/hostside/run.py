@@ -9,8 +9,15 @@ from typing import Final
 from dualsrm.hosts.text import clean, decode
 from dualsrm.hostside.port import HostsideError
 
-ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-"""Of every program started here: a handler gets next to nothing from the kernel, a login what it likes."""
+ENVIRONMENT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "PYTHONWARNINGS": "ignore",
+}
+"""Of every program started here: a handler gets next to nothing from the kernel, a login what it likes.
+
+Fence agents are Python, and what Debian 12's say about themselves would hide what they say about the device.
+"""
 _OUTPUT_LIMIT: Final = 4 * 1024 * 1024
 
 

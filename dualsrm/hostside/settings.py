@@ -28,7 +28,7 @@ from typing import Any, Final
 from dualsrm.hostside.port import HostsideError
 
 PATH: Final = Path("/etc/dualsrm/host.toml")
-_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", re.ASCII)
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", re.ASCII)
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", re.ASCII)
 _AGENT: Final = re.compile(r"(/[A-Za-z0-9_./-]*)?fence_[a-z0-9_]{1,64}", re.ASCII)
 _OPTION: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
@@ -59,7 +59,7 @@ class Peer:
 
 def load_peer(name: str, path: Path = PATH) -> Peer:
     """The peer as configured, or reached by its name. Raises `HostsideError` for a file that cannot be used."""
-    if not _HOST.fullmatch(name):
+    if not HOST_NAME.fullmatch(name):
         raise HostsideError("the peer's name is none")
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def _peer(name: str, section: dict[str, Any], path: Path) -> Peer:
         raise HostsideError(f"port of [peers.{name}] in {path} is no port")
     return Peer(
         name=name,
-        address=_text(section, "address", path, _HOST) or name,
+        address=_text(section, "address", path, HOST_NAME) or name,
         user=_text(section, "user", path, _USER) or "root",
         port=port,
         identity=_text(section, "identity", path),

@@ -23,6 +23,7 @@ from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Sn
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 from dualsrm.model.findings import Finding, Severity
 from dualsrm.model.libvirt import CpuVerdict, Disk, Domain, DomainState, HostDevice, LibvirtView, Nic
+from dualsrm.model.peer import Fenced, PeerError, PeerSeen, Power, parse_fenced, parse_peer_seen
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "DomainState",
     "DrbdView",
     "FenceHandler",
+    "Fenced",
     "Finding",
     "Host",
     "HostDevice",
@@ -48,7 +50,10 @@ __all__ = [
     "Nic",
     "OpenStrEnum",
     "Pair",
+    "PeerError",
+    "PeerSeen",
     "PeerVolume",
+    "Power",
     "ReplicationState",
     "Resource",
     "Role",
@@ -60,5 +65,7 @@ __all__ = [
     "Volume",
     "Window",
     "WindowError",
+    "parse_fenced",
+    "parse_peer_seen",
     "parse_window",
 ]

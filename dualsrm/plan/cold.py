@@ -20,6 +20,7 @@ from dualsrm.plan.steps import (
     GuestRuns,
     Plan,
     Promote,
+    PromoteForced,
     Replicating,
     RoleIs,
     ShutDown,
@@ -81,7 +82,7 @@ def plan_start(goal: ColdGoal, *, primary_here: tuple[str, ...], primary_there: 
     return (
         Step(name="recheck", do=(), verify=(*_nowhere(goal), *_one_primary(goal), *roles), deadline_s=10.0),
         *((replace(_demote(goal, give_up), name="demote the idle side"),) if give_up else ()),
-        *_bring_up(goal, already=primary_here, define=not defined),
+        *bring_up(goal, already=primary_here, define=not defined),
     )
 
 
@@ -114,7 +115,7 @@ def plan_cold_move(goal: ColdGoal, patience: Patience) -> Plan:
         ),
         # A link that was away since the first look left writes behind, and DRBD promotes a disk that is being resynced.
         Step(name="replicated", do=(), verify=_replicating(goal)),
-        *_bring_up(there, already=(), define=False),
+        *bring_up(there, already=(), define=False),
         Step(name="verify", do=(), verify=(GuestRuns(goal.there, goal.guest), *_replicating(there)), persist=True),
     )
 
@@ -181,12 +182,12 @@ def _define(goal: ColdGoal) -> Step:
     )
 
 
-def _bring_up(goal: ColdGoal, *, already: tuple[str, ...], define: bool) -> Plan:
-    """Promote what is not Primary, define, start."""
+def bring_up(goal: ColdGoal, *, already: tuple[str, ...], define: bool, forced: tuple[str, ...] = ()) -> Plan:
+    """Promote what is not Primary, define, start. `forced`: disks that are not the newest, which somebody accepted."""
     names = tuple(name for name in goal.resources if name not in already)
     promote = Step(
         name="promote",
-        do=tuple(Promote(goal.here, name) for name in names),
+        do=tuple(PromoteForced(goal.here, name) if name in forced else Promote(goal.here, name) for name in names),
         verify=tuple(RoleIs(goal.here, name, primary=True) for name in goal.resources),
         undo=tuple(Demote(goal.here, name) for name in names),
         undo_verify=tuple(RoleIs(goal.here, name, primary=False) for name in names),

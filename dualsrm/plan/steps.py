@@ -77,6 +77,17 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True)
+class PromoteForced:
+    """Make a resource Primary although its disk is not the newest: only what somebody accepted to lose is lost."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"promote {self.resource} on {self.host} by force: its disk lacks writes, which was accepted"
+
+
+@dataclass(frozen=True, slots=True)
 class Demote:
     """Make a resource Secondary on a host."""
 
@@ -87,7 +98,7 @@ class Demote:
         return f"demote {self.resource} on {self.host}"
 
 
-DrbdChange: TypeAlias = SetFencing | SetTwoPrimaries | Promote | Demote
+DrbdChange: TypeAlias = SetFencing | SetTwoPrimaries | Promote | PromoteForced | Demote
 """What is done to one resource, and alike to all of a guest."""
 
 
@@ -159,7 +170,41 @@ class StartDomain:
         return f"start {self.guest} on {self.host}"
 
 
-Command: TypeAlias = Arm | Disarm | DrbdChange | MigrateLive | DestroyDomain | ShutDown | CopyDefinition | StartDomain
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Switch the lost peer off by the fence device that this host has for it; one that is off is not switched."""
+
+    host: str
+    peer: str
+
+    def __str__(self) -> str:
+        return f"switch {self.peer} off by the fence device of {self.host}, unless it shows off already"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmOff:
+    """Note on a host that its peer is off, because a person says so."""
+
+    host: str
+    peer: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"note on {self.host} that {self.peer} is off: {self.by} says so"
+
+
+Command: TypeAlias = (
+    Arm
+    | Disarm
+    | DrbdChange
+    | MigrateLive
+    | DestroyDomain
+    | ShutDown
+    | CopyDefinition
+    | StartDomain
+    | Fence
+    | ConfirmOff
+)
 
 
 # --- conditions -----------------------------------------------------------------------------------
@@ -258,8 +303,67 @@ class GuestGone:
         return f"no QEMU of {self.guest} on {self.host}"
 
 
+@dataclass(frozen=True, slots=True)
+class NotedOff:
+    """The host has noted that its peer is off; it forgets that when the peer answers it, and after a while."""
+
+    host: str
+    peer: str
+
+    def __str__(self) -> str:
+        return f"{self.peer} was seen off, as noted on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Seen from that host: the resource has no peer. A resync from a peer that is back would be cut by a failover."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} on {self.host} is without its peer"
+
+
+@dataclass(frozen=True, slots=True)
+class DisksAre:
+    """Every disk of the resource on this host is UpToDate, or at least whole.
+
+    DRBD itself would promote one that is only Consistent, and by force one that is Inconsistent.
+    """
+
+    host: str
+    resource: str
+    newest: bool
+
+    def __str__(self) -> str:
+        return f"every disk of {self.resource} on {self.host} is {'UpToDate' if self.newest else 'whole'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Thawed:
+    """The resource's I/O does not stand still on this host: the handler that held it has its answer."""
+
+    host: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"I/O of {self.resource} runs on {self.host}"
+
+
 Condition: TypeAlias = (
-    FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | GuestRuns | GuestDefined | GuestGone
+    FencingIs
+    | TwoPrimariesIs
+    | RoleIs
+    | Replicating
+    | SafeToPart
+    | GuestRuns
+    | GuestDefined
+    | GuestGone
+    | NotedOff
+    | Alone
+    | DisksAre
+    | Thawed
 )
 
 

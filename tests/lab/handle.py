@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,34 @@ class LabHandle:
         found: dict[str, dict[str, Any]] = json.loads(self.lab("score", "--json").stdout)
         return found
 
+    def heard(self) -> dict[str, int]:
+        """How often each guest has announced acknowledged writes; one that never did is not in it."""
+        found: dict[str, int] = json.loads(self.lab("score", "--heard").stdout)
+        return found
+
+    def write_again(self, guests: Collection[str]) -> None:
+        """Wait until each has announced a new write: a boot is over then."""
+        before = self.heard()
+        wait_for(f"{', '.join(guests)} to write", lambda: self._wrote(guests, before), 300)
+
+    def _wrote(self, guests: Collection[str], before: Mapping[str, int]) -> bool:
+        now = self.heard()
+        return all(now.get(guest, 0) > before.get(guest, 0) for guest in guests)
+
     def host_of(self, guest: str) -> str | None:
         """Where libvirt says it runs, asked of the nodes themselves."""
-        running = [host for host in HOSTS if guest in self.node(host, "virsh", "list", "--name").split()]
+        running = [host for host in HOSTS if guest in self._domains(host)]
         assert len(running) <= 1, f"{guest} runs on {running}"
         return running[0] if running else None
+
+    def _domains(self, host: str) -> list[str]:
+        done = self.lab("ssh", host, "--", "virsh", "list", "--name", check=False)
+        assert done.returncode == 0 or self.power(host) == "off", done.stderr
+        return done.stdout.split()
+
+    def power(self, node: str) -> str:
+        """`on` or `off`, as the lab knows it, whatever the BMC says."""
+        return str(json.loads(self.lab("status", "--json").stdout)["nodes"][node]["power"])
 
     def other(self, host: str | None) -> str:
         """The other node."""
@@ -95,6 +119,21 @@ class LabHandle:
         lines = self.node(host, "drbdsetup", "events2", "--now", "all").splitlines()
         facts = [dict(word.split(":", 1) for word in line.split()[2:]) for line in lines if " resource " in line]
         return {fact["name"]: fact["role"] for fact in facts}
+
+    def events(self, host: str, *resource: str) -> str:
+        """The state of everything, or of one resource, as the node's kernel tells it."""
+        return self.node(host, "drbdsetup", "events2", "--now", *(resource or ("all",)))
+
+    def connected(self, host: str) -> bool:
+        """Whether any resource there has its peer."""
+        return "connection:Connected" in self.events(host)
+
+    def whole(self, host: str) -> bool:
+        """Whether the node answers, and every resource there is Connected and UpToDate on both sides."""
+        seen = self.node(host, "drbdsetup", "events2", "--now", "all", check=False)
+        states = re.findall(r" (?:connection|disk|peer-disk):(\w+)", seen)
+        names = sum(map(len, RESOURCES.values()))
+        return len(states) == 3 * names and set(states) == {"Connected", "UpToDate"}
 
     def touched(self) -> dict[str, str]:
         """All that a refusal must leave as it is: options, roles and connections, domains."""
@@ -124,6 +163,17 @@ class LabHandle:
             self.node(host, "rm", "-f", "/usr/local/sbin/drbdadm")
 
     @contextmanager
+    def wrong_password(self, host: str, peer: str) -> Iterator[None]:
+        """That node has the wrong password for its peer's power switch."""
+        path = f"/etc/dualsrm/{peer}-bmc.password"
+        self.node(host, "cp", "-p", path, f"{path}.right")
+        self.node(host, "sh", "-c", 'echo wrong > "$1"', "sh", path)
+        try:
+            yield
+        finally:
+            self.node(host, "mv", f"{path}.right", path)
+
+    @contextmanager
     def held_open(self, host: str, minor: int, seconds: int) -> Iterator[str]:
         """Something on that node holds a device open for so long; gives its pid."""
         pid = self.node(
@@ -141,15 +191,10 @@ def lab_of_our_own(prefix: str) -> Iterator[LabHandle]:
     lab = LabHandle(f"{prefix}{os.getpid()}")
     try:
         lab.lab("up")
-        wait_for("every guest to write", lambda: _all_write(lab), 300)
+        lab.write_again(RESOURCES)
         yield lab
     finally:
         lab.lab("down")
-
-
-def _all_write(lab: LabHandle) -> bool:
-    score = lab.score()
-    return all((score[guest]["announced"] or 0) > 0 for guest in RESOURCES)
 
 
 def wait_for(what: str, holds: Callable[[], bool], deadline_s: float = 120.0) -> None:

@@ -12,6 +12,8 @@ from dualsrm.convergence import Convergence
 from dualsrm.engine import operation
 from dualsrm.engine.cold import ColdReport, run_start, run_stop
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.failover import Wanted
+from dualsrm.engine.failover_run import Outcome, run_failover
 from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
@@ -132,6 +134,18 @@ class Manager:
         return done(
             *self.ending(lambda: run_start(self.environment, self.pair.pair, guest, on, state_directory=self.state))
         )
+
+    def failover(
+        self,
+        guest: str | None,
+        to: str,
+        *,
+        confirm_off: str | None = None,
+        accept_data_loss: bool = False,
+    ) -> Outcome:
+        """A whole failover."""
+        wanted = Wanted(guest, to, confirm_off, "anna@desk", accept_data_loss)
+        return self.ending(lambda: run_failover(self.environment, self.pair.pair, wanted, state_directory=self.state))
 
     def recover(self, *, take_over: bool = False) -> RecoveryReport:
         """A whole recovery."""

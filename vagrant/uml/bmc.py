@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from enum import Enum
 from pathlib import Path
 
 from uml.errors import LabError
@@ -20,6 +21,29 @@ AGENT, USER = "fence_ipmilan", "fence"
 _PORT = 623
 #: A management controller without sensors; 0x20 is where IPMI wants a BMC. The numbers are its version and maker.
 _COMMANDS = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nmc_enable 0x20\n"
+
+
+class Mood(Enum):
+    """What is wrong with a BMC; the values are what `status` says."""
+
+    WORKS = "works"
+    BROKEN = "broken"
+    """Nobody reaches it."""
+    SLOW = "slow"
+    """It takes its time to switch."""
+    LIES = "lies"
+    """It says that it has switched the node off, which runs on."""
+
+
+def set_mood(directory: Path, mood: Mood) -> None:
+    """From now on; what it runs to switch its node looks."""
+    (directory / "mood").write_text(mood.value)
+
+
+def mood(directory: Path) -> Mood:
+    """As it was set last."""
+    path = directory / "mood"
+    return Mood(path.read_text()) if path.exists() else Mood.WORKS
 
 
 def agent_options(address: str) -> dict[str, str]:

@@ -6,17 +6,28 @@ The words are those of ipmi_sim's chassis_control. It answers nobody while this 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
+from typing import Final
 
+from uml import bmc
 from uml.errors import LabError
 from uml.lab import Lab
 from uml.layout import Layout
+
+SLOW_S: Final = 8.0
+"""A slow one takes so long to switch. ipmitool asks again after 1 s, and gives up after about 20."""
 
 
 def main(lab: str, node: str, words: Sequence[str]) -> int:
     """Do it and return the exit code; anything but 0 makes the BMC answer its client with an error."""
     the = Lab(Layout(lab), lambda _text: None)
+    mood = bmc.mood(the.layout.bmc(node))
+    if mood is bmc.Mood.SLOW and words[0] == "set":
+        time.sleep(SLOW_S)
     match words:
+        case ["set", "power", "0"] if mood is bmc.Mood.LIES:
+            pass
         case ["get", "power"]:
             sys.stdout.write(f"power:{int(the.draws_power(node))}\n")
         case ["set", "power", "0"]:

@@ -18,6 +18,7 @@ from rich.table import Table
 from uml import demo as demo_module
 from uml import image, scores
 from uml import lab as lab_module
+from uml.bmc import Mood
 from uml.errors import LabError
 from uml.facts import MANAGER, NETWORKS, NODES, REPOSITORY
 from uml.lab import Lab
@@ -27,6 +28,8 @@ from uml.outside import printable
 _OUT = Console(highlight=False)
 #: A command's own words begin with dashes too; what follows its first word is not for click.
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+_BMC_ACTS = {"break": Mood.BROKEN, "lie": Mood.LIES, "slow": Mood.SLOW, "mend": Mood.WORKS}
 
 _node = click.argument("node", type=click.Choice(NODES))
 
@@ -153,12 +156,12 @@ def power(the: Lab, state: str, node: str) -> None:
 
 
 @lab.command()
-@click.argument("act", type=click.Choice(["break", "mend"]))
+@click.argument("act", type=click.Choice(list(_BMC_ACTS)))
 @_node
 @click.pass_obj
 def bmc(the: Lab, act: str, node: str) -> None:
-    """Make NODE's power switch unreachable, or reachable again."""
-    (the.break_bmc if act == "break" else the.mend_bmc)(node)
+    """Make NODE's power switch unreachable, lying (it says done and does nothing) or slow, or whole again."""
+    the.set_bmc(node, _BMC_ACTS[act])
 
 
 @lab.command()
@@ -173,11 +176,15 @@ def console(the: Lab, node: str) -> None:
 @lab.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object by guest.")
 @click.option("--reset", is_flag=True, help="Begin a new measurement instead.")
+@click.option("--heard", is_flag=True, help="Only how many announcements came, as JSON; no guest is asked.")
 @click.pass_obj
-def score(the: Lab, *, as_json: bool, reset: bool) -> None:
+def score(the: Lab, *, as_json: bool, reset: bool, heard: bool) -> None:
     """Say for each guest how many acknowledged writes were lost since the measurement began."""
     if reset:
         scores.reset(the)
+        return
+    if heard:
+        click.echo(json.dumps(scores.heard(the)))
         return
     results = scores.judge(the)
     if as_json:

@@ -68,7 +68,7 @@ def _commands() -> list[list[str]]:
 
 def _announcing(the: Lab) -> bool:
     """Heard is enough here; reading every disk back at each poll would only slow the guests' boot."""
-    return scores.heard(the) >= {guest.name for guest in GUESTS}
+    return scores.heard(the).keys() >= {guest.name for guest in GUESTS}
 
 
 def _dualsrm(the: Lab, out: Console, words: list[str]) -> bool:

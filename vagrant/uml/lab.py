@@ -22,6 +22,7 @@ from typing import Any
 from uml import access as access_module
 from uml import bmc, config_disk, guests, image, outside, processes, settings
 from uml.access import Access, Keys
+from uml.bmc import Mood
 from uml.errors import LabError
 from uml.facts import NETWORKS, NODES, REPOSITORY, VAGRANT, Facts, read_facts
 from uml.image import Image
@@ -330,15 +331,11 @@ class Lab:
             raise self._not_up()
         return kernel
 
-    def break_bmc(self, node: str) -> None:
-        """Make the node's power switch unreachable, for everybody."""
+    def set_bmc(self, node: str, mood: Mood) -> None:
+        """Make the node's power switch unreachable, slow or lying for everybody, or whole again."""
         self._require_bmc(node)
-        self.networks.break_bmc(node)
-
-    def mend_bmc(self, node: str) -> None:
-        """Undo break_bmc."""
-        self._require_bmc(node)
-        self.networks.mend_bmc(node)
+        bmc.set_mood(self.layout.bmc(node), mood)
+        (self.networks.break_bmc if mood is Mood.BROKEN else self.networks.mend_bmc)(node)
 
     def _require_bmc(self, node: str) -> None:
         self.require_up()
@@ -346,7 +343,7 @@ class Lab:
         if switch is None:
             raise LabError(
                 f"lab {self.layout.name} was brought up without fence devices",
-                "there is nothing to break or mend",
+                "there is no power switch to change",
                 f"vagrant/lab --name {self.layout.name} down, then up without --no-fencing",
             )
         if not processes.alive(switch):
@@ -392,7 +389,8 @@ class Lab:
         switch = self.bmcs().get(node)
         if switch is None:
             return None
-        return "works" if processes.alive(switch) and self.networks.bmc_has_address(node) else "broken"
+        reachable = processes.alive(switch) and self.networks.bmc_has_address(node)
+        return bmc.mood(self.layout.bmc(node)).value if reachable else Mood.BROKEN.value
 
     def _running(self, node: str) -> list[str] | None:
         with contextlib.suppress(LabError):

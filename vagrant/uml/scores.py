@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,12 @@ def judge(the: Lab, guests: Sequence[str] | None = None, *, reset: bool = False)
     return {name: {**result, "host": where.get(name)} for name, result in results.items()}
 
 
-def heard(the: Lab) -> set[str]:
-    """Names of the guests that have announced an acknowledged write since the lab came up; asks nobody."""
-    return {entry.said.name for entry in read(the.layout.spool) if entry.said.kind is Kind.DURABLE}
+def heard(the: Lab) -> Counter[str]:
+    """How often each guest has announced acknowledged writes since the lab came up.
+
+    Nobody is asked: a guest that boots would be waited for as long as an audit may take, a minute.
+    """
+    return Counter(entry.said.name for entry in read(the.layout.spool) if entry.said.kind is Kind.DURABLE)
 
 
 def _failed(said: str) -> LabError:

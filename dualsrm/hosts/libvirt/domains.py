@@ -16,6 +16,7 @@ from dualsrm.hosts.deadlines import (
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, error_code
 from dualsrm.hosts.libvirt.reasons import words
 from dualsrm.hosts.libvirt.view import job_active
+from dualsrm.model import DomainState
 
 _STOP_FLAGS = {
     StopWay.AGENT: libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
@@ -26,11 +27,7 @@ _STOP_FLAGS = {
 def domain_status(connection: LibvirtConnection, guest: str) -> DomainStatus:
     """State, reason and job. A job that cannot be asked about in time counts as active: that is what makes it hang."""
     try:
-        state, reason = connection.call(
-            lambda virt: words(*virt.lookupByName(guest).state()),
-            deadline_s=LIBVIRT_READ_S,
-            what=f"the state of {guest}",
-        )
+        state, reason = _state(connection, guest)
         active = state.active and _has_job(connection, guest)
     except CommandFailed as error:
         if error_code(error) == libvirt.VIR_ERR_NO_DOMAIN:
@@ -48,8 +45,7 @@ def destroy(connection: LibvirtConnection, guest: str) -> None:
     except CommandFailed as error:
         if error_code(error) not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
             raise
-        state = domain_status(connection, guest).state
-        if state is not None and state.active:
+        if _is_active(connection, guest):
             raise
 
 
@@ -78,12 +74,34 @@ def define(connection: LibvirtConnection, xml: str) -> None:
 
 
 def start(connection: LibvirtConnection, guest: str) -> None:
-    """Start it. A no-op when it is active here."""
-    state = domain_status(connection, guest).state
-    if state is not None and state.active:
-        return
-    connection.call(
-        lambda virt: virt.lookupByName(guest).create(), deadline_s=LIBVIRT_START_S, what=f"starting {guest}"
+    """Start it. A no-op when it is active here.
+
+    Its state is asked only after a refusal: on a host that starts many guests the question may go unanswered, and then
+    nobody would have given the order.
+    """
+    try:
+        connection.call(
+            lambda virt: virt.lookupByName(guest).create(), deadline_s=LIBVIRT_START_S, what=f"starting {guest}"
+        )
+    except CommandFailed:
+        if not _is_active(connection, guest):
+            raise
+
+
+def _is_active(connection: LibvirtConnection, guest: str) -> bool:
+    try:
+        return _state(connection, guest)[0].active
+    except CommandFailed as error:
+        if error_code(error) == libvirt.VIR_ERR_NO_DOMAIN:
+            return False
+        raise
+
+
+def _state(connection: LibvirtConnection, guest: str) -> tuple[DomainState, str]:
+    return connection.call(
+        lambda virt: words(*virt.lookupByName(guest).state()),
+        deadline_s=LIBVIRT_READ_S,
+        what=f"the state of {guest}",
     )
 
 

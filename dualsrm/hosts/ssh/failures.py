@@ -53,6 +53,23 @@ def explain(error: BaseException, host: Host, settings: SshSettings) -> HostUnre
     return found
 
 
+def is_silence(error: BaseException | None) -> bool | None:
+    """Whether nobody was there, by what connecting raised; None where it does not tell.
+
+    A refusal of any kind is an answer: that host runs. A missing route of our own, or a name that cannot be resolved,
+    says nothing about it.
+    """
+    match error:
+        case BadHostKeyException() | UnknownHostKey() | AuthenticationException() | ChannelException():
+            return False
+        case NoValidConnectionsError():
+            error = next(iter(error.errors.values()), None)
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, TimeoutError) or number in (errno.ETIMEDOUT, errno.EHOSTUNREACH):
+        return True
+    return False if number in (errno.ECONNREFUSED, errno.ECONNRESET) else None
+
+
 def key_name(host: Host) -> str:
     """How known_hosts names the host: the port belongs to it unless it is 22."""
     return host.address if host.port == 22 else f"[{host.address}]:{host.port}"  # noqa: PLR2004 - ssh's own port

@@ -10,6 +10,8 @@ from tests.simulator.pair import rules
 from tests.simulator.pair.rules import Dialect, Handshake, OpenEffect, Refusal
 from tests.simulator.pair.state import Node, Opener
 
+_FORCED = (DiskState.OUTDATED, DiskState.CONSISTENT, DiskState.INCONSISTENT)
+
 
 class KernelRefused(Exception):
     """The kernel said no; the port turns it into the engine's errors."""
@@ -42,6 +44,7 @@ class SimDrbd:
         """A promotion calls the handler and waits for its answer; it may give up waiting before that."""
         self.on_complete: Callable[[Node, int], None] = lambda _node, _write: None
         """A pending write is acknowledged to whoever is still there."""
+        self.now: Callable[[], str | None] = lambda: None
         self.on_drained: Callable[[Node], None] = lambda _node: None
         self.resync_s = 2.0
         self.notice_s = dict.fromkeys(hosts, 0.0)
@@ -141,14 +144,18 @@ class SimDrbd:
             fencing=node.fencing,
         )
 
-    def promote(self, host: str, resource: str) -> None:
+    def promote(self, host: str, resource: str, *, force: bool = False) -> None:
         """`drbdadm primary`; a Primary stays one (commands.node2.log, "primary twice").
 
-        Without its peer it asks the handler first (drbd_nl.c drbd_set_role); connected it asks the peer.
+        Without its peer it asks the handler first (drbd_nl.c drbd_set_role); connected it asks the peer. By force any
+        disk with something on it is called UpToDate, an Inconsistent one as well, if the rest allows it.
         """
         node = self.node(host, resource)
         node.auto_promoted = False
         if node.role is Role.PRIMARY:
+            return
+        if force and node.disk in _FORCED:
+            self._promote_forced(node)
             return
         self._must_be_heard(node, "primary")
         refusal = self.promote_refusal(node)
@@ -158,6 +165,15 @@ class SimDrbd:
         if refusal:
             raise KernelRefused(f"drbdadm primary {resource}", refusal)
         self._become_primary(node)
+
+    def _promote_forced(self, node: Node) -> None:
+        disk, node.disk = node.disk, DiskState.UP_TO_DATE
+        try:
+            self.promote(node.host, node.resource)
+        except KernelRefused:
+            node.disk = disk
+            raise
+        self._note(f"{node.resource} on {node.host} was {disk} and is UpToDate by force")
 
     def _promote_when_answered(self, node: Node) -> Refusal | None:
         """drbd_nl.c drbd_set_role: the handler decides, and the kernel promotes even when nobody waits any more."""
@@ -480,6 +496,8 @@ class SimDrbd:
     def _set_connection(self, node: Node, state: ConnectionState, cause: str) -> None:
         if node.connection is state:
             return
+        if node.connected:
+            node.lost_at = self.now()
         node.connection = state
         if state is ConnectionState.STANDALONE and rules.forgets_net_options_when_stand_alone(self.dialect):
             node.two_primaries = False
@@ -495,6 +513,7 @@ class SimDrbd:
             node.crashed = node.crashed or node.role is Role.PRIMARY
             node.up, node.role, node.two_primaries, node.auto_promoted = False, Role.SECONDARY, False, False
             node.fencing, node.handlers, node.rotates_later, node.unsent = AT_REST, 0, False, False
+            node.lost_at = None
             node.suspended.clear()
             node.pending.clear()
             node.connection, node.replication = ConnectionState.CONNECTING, ReplicationState.OFF

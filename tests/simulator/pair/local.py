@@ -5,18 +5,18 @@ What decides is the product's code; here is only what it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dualsrm.hosts.drbd import Shown
 from dualsrm.hostside.fence_peer import FencePeer
 from dualsrm.hostside.guard import LEASE_S, SETTLE_EVERY_S
-from dualsrm.hostside.port import GuestHere, HostsideError, Reply
+from dualsrm.hostside.port import GuestHere, HostsideError, NotAsked, Reply
 from dualsrm.hostside.settle import settle
 from dualsrm.hostside.watching import Watch
 from dualsrm.hostside.yielding import answer_peer
-from dualsrm.model import DomainState, Resource, Role, Unknown, Window
+from dualsrm.model import DomainState, Power, Resource, Role, Unknown, Window
 from tests.simulator.pair import views
 from tests.simulator.pair.drbd import KernelRefused
 from tests.simulator.pair.state import Guard, Left, Machine, Node, Record
@@ -171,20 +171,55 @@ class SimLocal:
         """Who confirmed it."""
         return self.machine.off.get(peer)
 
-    def fence(self, peer: str) -> bool:
-        """The device does what it was told to do."""
+    def confirm_off(self, host: str, by: str) -> None:
+        """Somebody takes the responsibility."""
+        self.machine.off[host] = by
+        self._pair.note(f"{self._host} notes that {host} is off, says {by}")
+
+    def reach(self, peer: str) -> tuple[bool | None, str]:
+        """As ssh would say it."""
+        if not self._pair.hosts_talk():
+            return False, f"ssh: connect to host {peer} port 22: Connection timed out"
+        self.machine.off.pop(peer, None)
+        return True, "dualsrm-host"
+
+    def agent(self, _peer: str) -> str:
+        """There is one sort."""
+        return "" if self.machine.fence == "none" else "fence_sim"
+
+    def power(self, peer: str) -> tuple[Power, str]:
+        """A lying device shows on whatever it is told."""
         match self.machine.fence:
-            case "works":
-                self._pair.note(f"{self._host} switches {peer} off")
-                if self._pair.machines[peer].powered:
-                    self._pair.power_off(peer)
-                return True
-            case "refuses":
-                raise HostsideError("the fence device cannot be reached")
-            case "lies":
-                raise HostsideError("the fence device answered 0 to `off`, but its status does not show off")
             case "none":
-                return False
+                return Power.NO_DEVICE, ""
+            case "refuses":
+                return Power.UNKNOWN, "it cannot be reached"
+            case "password":
+                return Power.UNKNOWN, "it wants another password"
+            case "lies":
+                return Power.ON, ""
+        return (Power.ON if self._pair.machines[peer].powered else Power.OFF), ""
+
+    def fence(self, peer: str) -> Power | None:
+        """The device does what it was told to do."""
+        was, why = self.power(peer)
+        match self.machine.fence:
+            case "none":
+                return None
+            case "refuses" | "password":
+                raise NotAsked(f"the fence device: {why}")
+            case "lies":
+                self._pair.note(f"{self._host} tells {peer} to go off")
+                raise HostsideError("the fence device answered 0 to `off`, but its status does not show off")
+        self._pair.note(f"{self._host} switches {peer} off")
+        if self._pair.machines[peer].powered:
+            self._pair.power_off(peer)
+        return was
+
+    def lost_since(self) -> Mapping[str, str]:
+        """By the kernel's log."""
+        nodes = self._pair.drbd.of_host(self._host)
+        return {node.resource: node.lost_at for node in nodes if node.lost_at is not None}
 
     # --- telling people ---------------------------------------------------------------------------
 

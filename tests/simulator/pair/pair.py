@@ -92,6 +92,7 @@ class SimPair:
         self.drbd.host_up = lambda host: self.machines[host].powered
         self.drbd.qemu_holds = self.libvirt.holder
         self.drbd.later = self.clock.after
+        self.drbd.now = self.clock.now_iso
         self.drbd.on_lost = self.hostside.handler_called
         self.drbd.ask_handler = self.hostside.handler_asked
         self.drbd.on_complete = self._acknowledge
@@ -313,6 +314,13 @@ class SimPair:
         """They can again."""
         self.note("the hosts reach each other on the management network again")
         self.management_is_up = True
+
+    def cut_off(self, host: str) -> None:
+        """The host runs on, and nobody reaches it by any network; its power switch has another."""
+        self.isolate(host)
+        self.cut_path()
+        self.cut_management_between_hosts()
+        self.cut_link()
 
     def hosts_meet(self, _source: str, target: str) -> bool:
         """Whether one host's libvirtd reaches the other's."""

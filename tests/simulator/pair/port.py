@@ -9,12 +9,28 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dualsrm.engine.ports import Disturbance, DomainStatus, JobEnded, JobProgress, StopWay
 from dualsrm.errors import CommandFailed, DeadlineExceeded, DeviceHeldOpen, HostUnreachable
+from dualsrm.hostside import fencing
 from dualsrm.hostside.port import HostsideError
-from dualsrm.model import CpuVerdict, Domain, DrbdView, Host, HostView, LockHolder, Maybe, Unknown, Window
+from dualsrm.model import (
+    CpuVerdict,
+    Domain,
+    DrbdView,
+    Fenced,
+    Host,
+    HostView,
+    LockHolder,
+    Maybe,
+    PeerSeen,
+    Power,
+    Unknown,
+    Window,
+)
 from tests.simulator.pair import rules, views
 from tests.simulator.pair.drbd import KernelRefused, KernelWaits
 from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
-from tests.simulator.pair.migration import LibvirtRefused, Migration
+from tests.simulator.pair.job import SimJob
+from tests.simulator.pair.local import SimLocal
+from tests.simulator.pair.migration import LibvirtRefused
 from tests.simulator.pair.state import Machine, Record
 
 if TYPE_CHECKING:
@@ -115,6 +131,29 @@ class SimHostPort:
         except (HostUnreachable, CommandFailed) as error:
             return Unknown(error.seen)
 
+    def heard(self) -> Maybe[bool]:
+        """Whether it answers the manager at all."""
+        try:
+            return self.call("heard", "", lambda: True)
+        except (DeadlineExceeded, CommandFailed) as error:
+            return Unknown(error.seen)
+        except HostUnreachable:
+            return False
+
+    def peer_seen(self, peer: Host) -> Maybe[PeerSeen]:
+        """What `dualsrm-host peer-status` says."""
+        try:
+            return self.call("peer_seen", peer.name, lambda: fencing.look(self._local(), peer.name))
+        except (HostUnreachable, CommandFailed) as error:
+            return Unknown(error.seen)
+
+    def confirmed_off(self, peer: Host) -> str | None:
+        """What `dualsrm-host peer-status --noted` says."""
+        return self.call("confirmed_off", peer.name, lambda: self._local().confirmed_off(peer.name))
+
+    def _local(self) -> SimLocal:
+        return SimLocal(self._pair, self._host.name)
+
     def disturbance(self) -> Disturbance | None:
         """What the guard said last; one that is not heard says nothing new."""
         guards = list(self._machine.guards.values())
@@ -150,6 +189,22 @@ class SimHostPort:
     def promote(self, *resources: str) -> None:
         """`drbdadm primary`."""
         self._each("promote", resources, self._pair.drbd.promote)
+
+    def promote_forced(self, *resources: str) -> None:
+        """`drbdadm primary --force`."""
+        self._each("promote_forced", resources, partial(self._pair.drbd.promote, force=True))
+
+    def fence(self, peer: Host) -> Fenced:
+        """`dualsrm-host fence`."""
+        clock = self._pair.clock
+        lie = Fenced(off=True, was=Power.ON, agent="fence_sim", seconds=0.0, asked=True)
+        return self.call(
+            "fence", peer.name, lambda: fencing.fence(self._local(), peer.name, clock.monotonic), lie=lambda: lie
+        )
+
+    def confirm_off(self, peer: Host, by: str) -> None:
+        """`dualsrm-host peer-is-off`."""
+        self.call("confirm_off", peer.name, lambda: self._local().confirm_off(peer.name, by), lie=lambda: None)
 
     def demote(self, *resources: str) -> None:
         """`drbdadm secondary`."""
@@ -326,51 +381,6 @@ class SimHostPort:
             raise kind(str(refused)) from refused
         except LibvirtRefused as refused:
             raise CommandFailed(str(refused)) from refused
-
-
-class SimJob:
-    """`MigrationJob`: looks at a migration that goes on by itself; without one, at a lie that says it ended well."""
-
-    def __init__(self, port: SimHostPort, guest: str, migration: Migration | None) -> None:
-        self._port = port
-        self._guest = guest
-        self._migration = migration
-
-    def poll(self) -> JobProgress | JobEnded | None:
-        """Progress, the end, or None when libvirt cannot be asked: a poll raises nothing, only the manager dies."""
-        try:
-            return self._port.call("job_poll", self._guest, self._look, lie=lambda: JobEnded(None, None))
-        except (HostUnreachable, CommandFailed):
-            return None
-
-    def _look(self) -> JobProgress | JobEnded | None:
-        if self._migration is None:
-            return JobEnded(None, None)
-        return self._migration.ended or self._migration.progress()
-
-    def abort(self) -> None:
-        """virDomainAbortJob; blocks while the source's I/O stands frozen."""
-        self._tell("job_abort", "", Migration.abort)
-
-    def set_downtime(self, seconds: float) -> None:
-        """virDomainMigrateSetMaxDowntime."""
-        self._tell("job_downtime", f"{seconds:g}", lambda migration: migration.allow_downtime(seconds))
-
-    def start_post_copy(self) -> None:
-        """virDomainMigrateStartPostCopy."""
-        self._tell("job_post_copy", "", Migration.start_post_copy)
-
-    def suspend(self) -> None:
-        """virDomainSuspend: the guest stands still until its memory is copied."""
-        self._tell("job_suspend", "", Migration.suspend)
-
-    def _tell(self, method: Method, detail: str, order: Callable[[Migration], None]) -> None:
-        def tell() -> None:
-            self._port.blocks_while_frozen(self._guest)
-            if self._migration is not None:
-                order(self._migration)
-
-        self._port.call(method, self._guest, tell, detail=detail, lie=lambda: None)
 
 
 def _short(result: object) -> str:

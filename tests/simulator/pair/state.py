@@ -48,6 +48,8 @@ class Node:
     """The peer's disk while the connection is away, as the fence-peer handler said."""
     last_seen: tuple[Role, DiskState] = (Role.UNKNOWN, DiskState.UNKNOWN)
     """The peer's role and disk when something was last heard of it."""
+    lost_at: str | None = None
+    """When it lost its peer last, as its kernel's log has it; a boot begins another log."""
     connects: int = 0
     """How often a connection was established (connect_cnt): an older verdict is ignored."""
     handlers: int = 0
@@ -146,7 +148,8 @@ class Guest:
         return tuple(dict.fromkeys(resource for resource, _ in self.disks))
 
 
-FenceDevice = Literal["none", "works", "refuses", "lies"]
+FenceDevice = Literal["none", "works", "refuses", "password", "lies"]
+"""refuses: it cannot be reached. password: it wants another one. lies: it says done, and does nothing."""
 
 
 @dataclass

@@ -363,5 +363,5 @@ def test_a_report_nobody_can_read_keeps_its_exit_code(
         raise BrokenPipeError(32, "Broken pipe")
 
     pair.script = Script(stuck_in_handover=True)
-    monkeypatch.setattr("dualsrm.cli.operation._print_end", gone)
+    monkeypatch.setattr("dualsrm.cli.operation.print_end", gone)
     assert program("migrate", "web").code == ExitCode.IN_DOUBT

@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from dualsrm.engine import cold, report
+from dualsrm.engine import cold, failover_report, report
 from dualsrm.errors import ExitCode
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -21,7 +21,11 @@ def test_every_exit_code_is_described_once() -> None:
 
 @pytest.mark.parametrize(
     ("section", "codes"),
-    [("States of a move", report.EXIT_CODES), ("States of a stop or a start", cold.EXIT_CODES)],
+    [
+        ("States of a move", report.EXIT_CODES),
+        ("States of a stop or a start", cold.EXIT_CODES),
+        ("States of a failover", failover_report.EXIT_CODES),
+    ],
 )
 def test_every_state_is_described_once_with_its_code(section: str, codes: Mapping[Enum, ExitCode]) -> None:
     table = rows(sections(PAGE)[section])

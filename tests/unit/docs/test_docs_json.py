@@ -22,7 +22,7 @@ from tests.unit.docs.pages import DOCS, rows, sections
 Document = dict[str, Any]
 FINDING = "A finding"
 OPERATIONS = ("migrate", "stop", "start")
-KINDS = ("status", "check", "migrate", "stop", "start", "recover", "error")
+KINDS = ("status", "check", "migrate", "stop", "start", "failover", "recover", "error")
 
 
 @pytest.fixture
@@ -87,6 +87,18 @@ def _start(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("start", "web")
 
 
+def _failover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run("failover", "web", "--to", BETA)  # alpha lives: refused
+    pair.machines[BETA].fence = "works"
+    pair.clock.advance(20)
+    pair.cut_off(ALPHA)
+    pair.clock.advance(60)
+    yield run("failover", "--all", "--to", BETA, "--dry-run")
+    pair.libvirt.guests["db"].broken_on = BETA
+    yield run("failover", "--all", "--to", BETA)
+    yield run("failover", "web", "--to", BETA)
+
+
 def _recover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("recover")
     _die(pair, run, Fault("crash_after", "start_migration"))
@@ -119,7 +131,7 @@ def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("check", "no such guest")
 
 
-SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _stop, _start, _recover, _error), strict=True))
+SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _stop, _start, _failover, _recover, _error), strict=True))
 
 
 # --- shapes ---------------------------------------------------------------------------------------

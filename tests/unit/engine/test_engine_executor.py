@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor, Run, together
+from dualsrm.engine.executor import Executor, together
 from dualsrm.engine.progress import Event, Notice, StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.run import Run
 from dualsrm.errors import Refused
 from dualsrm.model import IN_WINDOW
 from dualsrm.plan.move import MoveGoal, plan_move

@@ -8,10 +8,10 @@ import pytest
 
 from dualsrm.engine.conditions import Unmet
 from dualsrm.engine.crossing import Crossing
-from dualsrm.engine.executor import Failure, Run
 from dualsrm.engine.ports import JobProgress
 from dualsrm.engine.recover import RecoveryReport
 from dualsrm.engine.report import EXIT_CODES, MoveReport, MoveState, report_move
+from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import ExitCode
 from dualsrm.outcome import Outcome, Verdict
 from dualsrm.plan.move import MoveGoal

@@ -13,7 +13,7 @@ from dualsrm.hostside import fence_device, local_drbd, machine
 from dualsrm.hostside.machine import Machine
 from dualsrm.hostside.port import Answer, GuestHere, HostsideError, Reply
 from dualsrm.hostside.settings import FenceDevice, Peer, load_peer
-from dualsrm.model import AT_REST, Role
+from dualsrm.model import AT_REST, Power, Role
 from tests.unit.hostside.host import FIXTURES, HERE, PEER, Tools, window
 
 NINE = FIXTURES / "12-dual-primary.nine1"
@@ -106,7 +106,7 @@ def test_a_peer_that_answers_is_not_off(here: Machine, tools: Tools) -> None:
 
 
 def test_without_a_device_nobody_is_fenced(here: Machine) -> None:
-    assert here.fence(PEER) is False
+    assert here.fence(PEER) is None
 
 
 def test_a_device_is_used_and_that_is_logged_before(
@@ -115,7 +115,7 @@ def test_a_device_is_used_and_that_is_logged_before(
     monkeypatch.setattr(machine, "load_peer", lambda name: Peer(name, name, fence=FenceDevice("fence_test", {})))
     monkeypatch.setattr(fence_device, "_OFF_S", 0.1)
     tools.put("fence_test", "echo 'Status: OFF'; exit 2")
-    assert here.fence(PEER) is True
+    assert here.fence(PEER) is Power.OFF
     assert told == [(syslog.LOG_NOTICE, f"switching {PEER} off with fence_test")]
     tools.put("fence_test", "exit 1")
     with pytest.raises(HostsideError):

@@ -70,6 +70,18 @@ def test_power_is_on_until_it_is_switched_off(
     assert node.wait(timeout=5) < 0
 
 
+def test_a_bmc_that_lies_says_done_and_does_nothing(
+    node: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = Layout("fake").bmc("alpha")
+    directory.mkdir(parents=True)
+    bmc.set_mood(directory, bmc.Mood.LIES)
+    assert chassis.main("fake", "alpha", ["set", "power", "0"]) == 0
+    assert chassis.main("fake", "alpha", ["get", "power"]) == 0
+    assert capsys.readouterr().out == "power:1\n"
+    assert node.poll() is None
+
+
 def test_off_does_not_wait_for_a_command_that_works_on_the_lab(node: subprocess.Popen[bytes]) -> None:
     with Lab(Layout("fake"), lambda _text: None).exclusive():
         assert chassis.main("fake", "alpha", ["set", "power", "0"]) == 0
@@ -92,4 +104,4 @@ def test_what_the_switch_cannot_do_is_an_error() -> None:
 def test_a_lab_without_fence_devices_has_none_to_break(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lab, "require_up", lambda _self: None)
     with pytest.raises(LabError, match="without fence devices"):
-        Lab(Layout("fake"), lambda _text: None).break_bmc("alpha")
+        Lab(Layout("fake"), lambda _text: None).set_bmc("alpha", bmc.Mood.BROKEN)

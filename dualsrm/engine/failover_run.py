@@ -1,0 +1,237 @@
+"""Failover from end to end: lock the survivor, look, see the lost host off once, bring the guests up side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from dualsrm.checks import blocking
+from dualsrm.checks.failover import Ask
+from dualsrm.engine.environment import Environment
+from dualsrm.engine.executor import Executor
+from dualsrm.engine.failover import (
+    Prepared,
+    PreparedGuest,
+    Wanted,
+    ask_of,
+    prepare_failover,
+    prepare_guest,
+    snapshot_of,
+)
+from dualsrm.engine.failover_report import FailoverReport, FailoverState, Fencing, report_guest
+from dualsrm.engine.journal import FileJournal, note, over
+from dualsrm.engine.locks import pair_locked, release_leftover
+from dualsrm.engine.progress import Event, StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.run import Failure, Run
+from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
+from dualsrm.model import Pair, Power, Unknown
+from dualsrm.plan.steps import Fence
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a failover; without reports nothing was touched."""
+
+    prepared: Prepared
+    reports: tuple[FailoverReport, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of all guests; 1 only if nothing was touched."""
+        refused = self.prepared.refused or any(one.refused for one in self.prepared.guests)
+        codes = {report.exit_code for report in self.reports} | ({ExitCode.REFUSED} if refused else set())
+        worst = max(codes, default=ExitCode.OK)
+        touched = any(report.state in _TOUCHED for report in self.reports)
+        return ExitCode.NEEDS_ATTENTION if worst is ExitCode.REFUSED and touched else worst
+
+
+_SIDE_BY_SIDE = 3
+"""Each looks at the survivor in three sessions of one ssh connection at once, which has ten (sshd's MaxSessions)."""
+_TOUCHED = frozenset(FailoverState) - {FailoverState.ALREADY, FailoverState.REFUSED}
+
+
+def run_failover(environment: Environment, pair: Pair, wanted: Wanted, *, state_directory: Path) -> Outcome:
+    """Lock, look, see the lost host off, bring the guests up.
+
+    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
+    """
+    ask = ask_of(pair, wanted)
+    journal = FileJournal.begin(state_directory, "failover", environment.clock)
+    end = partial(note, journal, environment.observer, "end")
+    try:
+        known = {"guest": wanted.guest} if wanted.guest is not None else {}
+        journal.write("intent", verb="failover", pair=pair.name, to=ask.to, lost=ask.lost, **known)
+        if leftover := release_leftover(environment, pair, ask.to, over(state_directory)):
+            journal.write("released", operation=leftover, host=ask.to)
+        with pair_locked(environment, pair, journal.operation, hosts=(ask.to,)):
+            prepared = prepare_failover(environment, pair, wanted, state_directory=state_directory, under_lock=True)
+            outcome = _carry_out(environment, pair, prepared, wanted, journal)
+            end(outcome=outcome.exit_code.name.lower(), guests={one.guest: one.state.value for one in outcome.reports})
+    except DualsrmError as error:
+        end(outcome="refused", seen=error.seen)
+        raise
+    finally:
+        journal.close()
+    return outcome
+
+
+def _carry_out(
+    environment: Environment, pair: Pair, prepared: Prepared, wanted: Wanted, journal: FileJournal
+) -> Outcome:
+    started = environment.clock.monotonic()
+    if not prepared.fence:
+        quiet = [one for one in prepared.guests if not one.refused and not blocking(prepared.findings)]
+        return Outcome(prepared, tuple(_already(prepared.ask, one.guest) for one in quiet))
+    todo = [one for one in prepared.guests if one.plan]
+    journal.write(
+        "intent",
+        guests=[one.guest for one in todo],
+        signs=list(prepared.signs),
+        power=prepared.power,
+        confirmed_by=wanted.by if wanted.confirm_off else None,
+        accept_data_loss=wanted.accept_data_loss,
+        warnings=[text for one in todo for text in one.warnings],
+    )
+    run = Executor(environment, journal).run(prepared.fence)
+    if run.failure is not None and not run.touched:
+        _raise_if_silent(run)
+    fencing = Fencing(run, _may_lack(prepared, run), by_device=isinstance(prepared.fence[0].do[0], Fence))
+    if fencing.warnings:
+        note(journal, environment.observer, "warning", seen=list(fencing.warnings))
+    work = _Work(environment, pair, prepared.ask, _Shared(journal), fencing, started)
+    if fencing.state is not None:
+        reports = tuple(work.report(one, None) for one in todo)
+    else:
+        lanes = environment.gather([partial(work.lane, chains) for chains in _lanes(_chains(todo))])
+        reports = tuple(report for lane in lanes for report in lane)
+    quiet = [one for one in prepared.guests if not one.plan and not one.refused]
+    return Outcome(prepared, (*reports, *(_already(prepared.ask, one.guest) for one in quiet)))
+
+
+def _raise_if_silent(run: Run) -> None:
+    if run.silent:
+        raise HostUnreachable(run.seen, why="nothing was touched", fix="dualsrm status")
+
+
+def _already(ask: Ask, guest: str) -> FailoverReport:
+    return FailoverReport("", guest, ask.to, ask.lost, FailoverState.ALREADY, "", "")
+
+
+def _may_lack(prepared: Prepared, run: Run) -> tuple[str, ...]:
+    """A host that was on until it was switched off may have written since the survivor lost it."""
+    was_on = prepared.power == Power.ON.value or (run.fenced is not None and run.fenced.was is Power.ON)
+    if not was_on:
+        return ()
+    lost, here, since = prepared.ask.lost, prepared.ask.to, prepared.lost_since
+    # The lost host may have noticed first, and gone on alone: DRBD takes up to 12 s, each side for itself.
+    when = f"from shortly before {since}, when {here} noticed" if since else "since a time nobody knows"
+    return (f"{lost} was on until it was switched off: {here} may lack writes {when}",)
+
+
+def _chains(guests: Sequence[PreparedGuest]) -> list[tuple[PreparedGuest, ...]]:
+    """Guests that share a resource go one after the other: what one gives back, the other may be using."""
+    chains: list[list[PreparedGuest]] = []
+    for guest in guests:
+        alike = [chain for chain in chains if any(set(one.resources) & set(guest.resources) for one in chain)]
+        chains = [chain for chain in chains if chain not in alike]
+        chains.append([*(one for chain in alike for one in chain), guest])
+    return [tuple(chain) for chain in chains]
+
+
+def _lanes(chains: Sequence[tuple[PreparedGuest, ...]]) -> list[Sequence[tuple[PreparedGuest, ...]]]:
+    return [chains[first::_SIDE_BY_SIDE] for first in range(min(_SIDE_BY_SIDE, len(chains)))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is the same for every guest."""
+
+    environment: Environment
+    pair: Pair
+    ask: Ask
+    journal: _Shared
+    fencing: Fencing
+    started: float
+
+    def lane(self, chains: Sequence[Sequence[PreparedGuest]]) -> list[FailoverReport]:
+        """Chains that have nothing to do with each other, one after the other."""
+        return [report for chain in chains for report in self._one_after_the_other(chain)]
+
+    def _one_after_the_other(self, chain: Sequence[PreparedGuest]) -> list[FailoverReport]:
+        """Every one but the first is looked at again."""
+        return [self._bring_up(one if number == 0 else self._again(one)) for number, one in enumerate(chain)]
+
+    def _again(self, guest: PreparedGuest) -> PreparedGuest:
+        try:
+            view = self.environment.ports[self.ask.to].observe()
+            snapshot = snapshot_of(self.environment, self.pair, self.ask, view)
+        except DualsrmError:
+            return guest  # its first step looks as well
+        again = prepare_guest(self.ask, snapshot, guest.guest, Unknown("not asked again"), ())
+        return replace(again, findings=(*again.findings, *guest.findings), resources=guest.resources)
+
+    def _bring_up(self, guest: PreparedGuest) -> FailoverReport:
+        if guest.plan:
+            world = replace(self.environment, observer=partial(self._tell, guest.guest))
+            return self.report(guest, Executor(world, self.journal.of(guest.guest)).run(guest.plan))
+        if not guest.refused:
+            return _already(self.ask, guest.guest)
+        against = blocking(guest.findings)  # what another guest on its resource left
+        seen = "; ".join(f"{one.subject}: {one.seen}" for one in against)
+        return self.report(guest, Run(Failure("look", seen, against[0].fix), rolled_back=True))
+
+    def _tell(self, guest: str, event: Event) -> None:
+        """Side by side, a step says whose it is."""
+        if isinstance(event, StepStarted | StepDone | StepFailed | Undoing):
+            event = replace(event, name=f"{guest}: {event.name}")
+        with self.journal.lock:
+            self.environment.observer(event)
+
+    def report(self, guest: PreparedGuest, run: Run | None) -> FailoverReport:
+        """How it ended for this guest; also written down. Without a run it ended with the fencing."""
+        took = self.environment.clock.monotonic() - self.started
+        found = report_guest(self.ask, guest.guest, self.fencing, run, guest.warnings)
+        report = replace(found, operation=self.journal.operation, total_s=took)
+        journal = self.journal.of(guest.guest)
+        note(journal, self.environment.observer, "guest", outcome=report.state.value, seen=report.seen)
+        return report
+
+
+class _Shared:
+    """One journal for guests side by side: each line names its guest."""
+
+    def __init__(self, journal: FileJournal) -> None:
+        self._journal = journal
+        self.lock = threading.RLock()
+
+    @property
+    def operation(self) -> str:
+        """Of all of them."""
+        return self._journal.operation
+
+    def of(self, guest: str) -> _OfGuest:
+        """What one guest's executor writes to."""
+        return _OfGuest(self, guest)
+
+    def write(self, kind: str, facts: Mapping[str, object]) -> None:
+        """One line at a time."""
+        with self.lock:
+            self._journal.write(kind, **facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfGuest:
+    shared: _Shared
+    guest: str
+
+    @property
+    def operation(self) -> str:
+        """The failover's."""
+        return self.shared.operation
+
+    def write(self, kind: str, **facts: object) -> None:
+        """A line of this guest."""
+        self.shared.write(kind, {"guest": self.guest, **facts})

@@ -1,0 +1,72 @@
+"""The plans of a failover: what comes before what, and which command may touch which disk."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from dualsrm.plan.cold import ColdGoal
+from dualsrm.plan.failover import plan_failover, plan_fence
+from dualsrm.plan.steps import (
+    ConfirmOff,
+    Demote,
+    DisksAre,
+    Fence,
+    NotedOff,
+    Plan,
+    Promote,
+    PromoteForced,
+    StartDomain,
+)
+
+NAMES = ("data", "log")
+GOAL = ColdGoal("db", "uuid", NAMES, "beta", "alpha")
+
+
+def plan(already: tuple[str, ...] = (), forced: tuple[str, ...] = (), window: tuple[str, ...] = ()) -> Plan:
+    return plan_failover(GOAL, already=already, forced=forced, opened=window, frozen=window)
+
+
+def steps(found: Plan) -> list[str]:
+    return [step.name for step in found]
+
+
+@pytest.mark.parametrize(("by", "act"), [(None, Fence("beta", "alpha")), ("a@b", ConfirmOff("beta", "alpha", "a@b"))])
+def test_seen_off_by_device_or_person_and_never_undone(by: str | None, act: object) -> None:
+    (step,) = plan_fence("beta", "alpha", by)
+    assert step.do == (act,)
+    assert step.verify == (NotedOff("beta", "alpha"),)
+    assert not step.undo
+
+
+def test_the_order() -> None:
+    assert steps(plan()) == ["recheck", "promote", "start"]
+    assert steps(plan(window=NAMES)) == ["thaw", "recheck", "close window", "promote", "start"]
+
+
+@pytest.mark.parametrize("forced", [(), ("data",), ("log",), NAMES])
+@pytest.mark.parametrize("already", [(), ("data",), NAMES])
+def test_a_disk_that_is_behind_is_never_promoted_the_ordinary_way(
+    forced: tuple[str, ...], already: tuple[str, ...]
+) -> None:
+    found = plan(already=already, forced=forced)
+    commands = [command for step in found for command in step.do]
+    assert {one.resource for one in commands if isinstance(one, Promote)} == {*NAMES} - {*forced} - {*already}
+    assert {one.resource for one in commands if isinstance(one, PromoteForced)} == {*forced} - {*already}
+    rechecked = {one for one in found[0].verify if isinstance(one, DisksAre)}
+    assert rechecked == {DisksAre("beta", name, newest=name not in forced) for name in NAMES}
+
+
+@pytest.mark.parametrize("already", [(), ("data",), NAMES])
+def test_only_what_was_promoted_is_given_back(already: tuple[str, ...]) -> None:
+    undone = [command for step in plan(already=already) for command in step.undo if isinstance(command, Demote)]
+    assert {one.resource for one in undone} == {*NAMES} - {*already}
+
+
+@pytest.mark.parametrize(("already", "window"), list(product([(), NAMES], [(), NAMES])))
+def test_the_lost_host_is_asked_for_nothing(already: tuple[str, ...], window: tuple[str, ...]) -> None:
+    for step in plan(already=already, window=window):
+        for one in (*step.do, *step.verify, *step.undo, *step.undo_verify, *step.undo_needs):
+            assert one.host == "beta"
+    assert StartDomain("beta", "db") in plan()[-1].do
