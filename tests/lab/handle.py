@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RESOURCES = {"web": ("web",), "mail": ("mail",), "db": ("db-data", "db-log")}
 HOSTS = ("alpha", "beta")
 COMMAND_DEADLINE_S = 600.0
+WRITES_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,22 @@ class LabHandle:
         found: dict[str, dict[str, Any]] = json.loads(self.lab("score", "--json").stdout)
         return found
 
-    def heard(self) -> dict[str, int]:
-        """How often each guest has announced acknowledged writes; one that never did is not in it."""
-        found: dict[str, int] = json.loads(self.lab("score", "--heard").stdout)
+    def heard(self) -> dict[str, float]:
+        """When each guest last announced an acknowledged write, by `time.time`; one that never did is not in it."""
+        found: dict[str, float] = json.loads(self.lab("score", "--heard").stdout)
         return found
+
+    def write(self, guests: Collection[str]) -> bool:
+        """Whether each has acknowledged a write within the last seconds."""
+        heard, now = self.heard(), time.time()
+        return all(now - heard.get(guest, 0.0) < WRITES_WITHIN_S for guest in guests)
 
     def write_again(self, guests: Collection[str]) -> None:
         """Wait until each has announced a new write: a boot is over then."""
-        before = self.heard()
-        wait_for(f"{', '.join(guests)} to write", lambda: self._wrote(guests, before), 300)
-
-    def _wrote(self, guests: Collection[str], before: Mapping[str, int]) -> bool:
-        now = self.heard()
-        return all(now.get(guest, 0) > before.get(guest, 0) for guest in guests)
+        began = time.time()
+        wait_for(
+            f"{', '.join(guests)} to write", lambda: all(self.heard().get(guest, 0.0) > began for guest in guests), 300
+        )
 
     def host_of(self, guest: str) -> str | None:
         """Where libvirt says it runs, asked of the nodes themselves."""

@@ -176,7 +176,7 @@ def console(the: Lab, node: str) -> None:
 @lab.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object by guest.")
 @click.option("--reset", is_flag=True, help="Begin a new measurement instead.")
-@click.option("--heard", is_flag=True, help="Only how many announcements came, as JSON; no guest is asked.")
+@click.option("--heard", is_flag=True, help="Only when each guest told last of a write, as JSON; no guest is asked.")
 @click.pass_obj
 def score(the: Lab, *, as_json: bool, reset: bool, heard: bool) -> None:
     """Say for each guest how many acknowledged writes were lost since the measurement began."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +62,13 @@ def judge(the: Lab, guests: Sequence[str] | None = None, *, reset: bool = False)
     return {name: {**result, "host": where.get(name)} for name, result in results.items()}
 
 
-def heard(the: Lab) -> Counter[str]:
-    """How often each guest has announced acknowledged writes since the lab came up.
+def heard(the: Lab) -> dict[str, float]:
+    """When each guest last announced an acknowledged write, in seconds since the epoch.
 
     Nobody is asked: a guest that boots would be waited for as long as an audit may take, a minute.
     """
-    return Counter(entry.said.name for entry in read(the.layout.spool) if entry.said.kind is Kind.DURABLE)
+    entries = read(the.layout.spool)  # in the order they came
+    return {entry.said.name: entry.wall_ns / 1e9 for entry in entries if entry.said.kind is Kind.DURABLE}
 
 
 def _failed(said: str) -> LabError:

@@ -47,13 +47,7 @@ def _restart(lab: LabHandle, guest: str, host: str, change: str) -> None:
     for each in HOSTS:
         lab.node(each, "sh", "-c", _REDEFINE, "sh", guest, change)
     lab.node(host, "virsh", "--quiet", "start", guest)
-    wait_for(f"{guest} to write again", lambda: writes(lab, guest))
-
-
-def writes(lab: LabHandle, guest: str) -> bool:
-    """Whether the guest has acknowledged a write within the last seconds."""
-    silent = lab.score()[guest]["silent_ms"]
-    return silent is not None and silent < 3000
+    lab.write_again([guest])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 
-from tests.lab.faults.dirty import writes
 from tests.lab.faults.judge import KILLED, UNREADABLE, Reported
 from tests.lab.faults.look import MINORS, look, look_at_both, not_quiet
 from tests.lab.faults.rows import Row, Scene
@@ -75,7 +74,7 @@ class Operator:
             self._lab.node(survivor, "drbdadm", "primary", *RESOURCES[guest])
             self._lab.node(survivor, "virsh", "--quiet", "start", guest)
             self.steps.append("failed over")
-        if not self._waited(lambda: writes(self._lab, guest), QUIET_S):
+        if not self._waited(lambda: self._lab.write([guest]), QUIET_S):
             self.troubles.append(f"{guest} acknowledged no write on {survivor} while {dead} was off")
         self._lab.lab("power", "on", dead)
         self._watch.start(dead)
@@ -99,11 +98,10 @@ class Operator:
         self.steps.append("recovered")
 
     def _be_quiet(self) -> None:
-        guest = self._scene.journey.guest
         if not self._waited(lambda: not not_quiet(look_at_both(self._lab)), QUIET_S):
             self.troubles += not_quiet(look_at_both(self._lab))
-        elif not self._waited(lambda: writes(self._lab, guest), QUIET_S):
-            self.troubles.append(f"{guest} acknowledges no writes")
+        elif not self._waited(lambda: self._lab.write(RESOURCES), QUIET_S):
+            self.troubles.append("not every guest acknowledges writes")
 
     @staticmethod
     def _waited(holds: Callable[[], bool], deadline_s: float) -> bool:
