@@ -24,7 +24,7 @@ from dualsrm.model import (
     Snapshot,
     Unknown,
 )
-from dualsrm.replication import connected, disks_differ, whole
+from dualsrm.replication import connected, disks_differ, gave_up, whole
 
 SIGNS_NEEDED = 2
 _FROZEN = "fencing"
@@ -85,6 +85,8 @@ def signs_of(
     meets = [one.name for one in (*mine, *others) if connected(one)]
     if meets:
         against.append(f"{', '.join(meets)} on {here} {'is' if len(meets) == 1 else 'are'} Connected to it")
+    elif parted := [one.name for one in mine if gave_up(one)]:
+        untold.append(f"{', '.join(parted)} on {here} gave its peer up by itself, lost or not")
     elif mine:
         for_it.append(f"{', '.join(one.name for one in mine)} on {here} without a peer")
     if isinstance(seen, Unknown):
@@ -236,8 +238,11 @@ def _data(ask: Ask, resource: Resource, guest: str, seen: Maybe[PeerSeen]) -> It
         why = "The guest would stand still with its first write."
         yield failed(subject, seen_here, why, on(ask.to, "drbdadm", "resume-io", resource.name))
     differs = disks_differ(resource)
-    if not differs:
+    if not differs and not gave_up(resource):
         yield passed(subject, "UpToDate")
+        return
+    if not differs:
+        yield _parted(ask, subject, guest)
         return
     if not behind(resource):
         why = f"This disk is not whole; no option promotes it. The data is on {ask.lost}."
@@ -253,6 +258,16 @@ def _data(ask: Ask, resource: Resource, guest: str, seen: Maybe[PeerSeen]) -> It
     accept = replace(ask, accept_data_loss=True).command(guest)
     fix = f"bring {ask.lost} back, which has it all; only if that loss is acceptable: {accept}"
     yield failed(subject, f"{differs}; {age}", why, fix)
+
+
+def _parted(ask: Ask, subject: str, guest: str) -> Finding:
+    """Seen on the lab: back from a failover, a host that had written alone calls its old disk UpToDate."""
+    seen = "UpToDate and StandAlone: it gave its peer up by itself, as in a split brain, or a person did"
+    why = f"Both hosts may have written, and what {guest} wrote last may be on {ask.lost} only."
+    if ask.accept_data_loss:
+        return warning(subject, seen, f"{why} Going on with this side, as accepted.")
+    accept = replace(ask, accept_data_loss=True).command(guest)
+    return failed(subject, seen, why, f"bring {ask.lost} back and compare; only if that loss is acceptable: {accept}")
 
 
 def behind(resource: Resource) -> bool:

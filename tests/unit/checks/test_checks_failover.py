@@ -106,6 +106,12 @@ def test_two_signs_are_needed_and_what_is_unknown_is_none(heard: Any, seen: Any,
     assert bool(blocking(check_lost(ASK, signs, None))) is (lost < 2)
 
 
+def test_a_side_that_gave_its_peer_up_tells_nothing_of_it() -> None:
+    signs = signs_of(ASK, heard=False, seen=MUTE, mine=[alone(ConnectionState.STANDALONE)], others=[])
+    assert len(signs.lost) == 1
+    assert any("web on beta gave its peer up by itself" in one for one in signs.untold)
+
+
 def test_no_resource_is_no_sign() -> None:
     assert (
         signs_of(ASK, False, GONE, [], []).lost
@@ -187,6 +193,17 @@ def test_the_loss_is_named_before_it_can_be_accepted() -> None:
     assert "how much was written since then is not known" in one.why
     (one,) = blocking(guest(stale, peer=Unknown("not asked")))
     assert "since when is not known" in one.seen
+
+
+@pytest.mark.parametrize("accept", [False, True])
+def test_a_host_back_from_a_failover_whose_old_disk_is_up_to_date(accept: bool) -> None:
+    """Cut off, it wrote alone; the guests went on at the other host. Back, it is StandAlone, and the other one dies."""
+    seen = change_connection(survivor(), BETA, state=ConnectionState.STANDALONE)
+    found = check_guest(replace(ASK, accept_data_loss=accept), seen, "web", GONE, ())
+    assert bool(blocking(found)) is not accept
+    (said,) = [one for one in found if "StandAlone" in one.seen]
+    assert "may be on alpha only" in said.why
+    assert accept or "--accept-data-loss" in said.fix
 
 
 def test_frozen_by_its_handler_is_no_reason_against_it() -> None:
