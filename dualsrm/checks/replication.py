@@ -44,14 +44,21 @@ def replication_connected(case: Case, host: str, resource: Resource) -> Findings
         yield passed(subject, "Connected")
         return
     # A side that stands alone has to be told; one that is trying waits for the other.
-    told = host if state is ConnectionState.STANDALONE else case.other(host)
+    alone = state is ConnectionState.STANDALONE
+    connect = on(host if alone else case.other(host), "drbdadm", "adjust", resource.name)
     answer = failed if state.known else unknown
     yield answer(
         subject,
         f"seen from {host}, the connection of {resource.name} is {state.value}",
         "Writes do not reach the other host; its copy is old, and a Primary there could diverge.",
-        on(told, "drbdadm", "adjust", resource.name),
+        _unless_split(host, connect) if alone else connect,
     )
+
+
+def _unless_split(host: str, connect: str) -> str:
+    """Two sides that both wrote part again at every attempt to connect them."""
+    look = on(host, "journalctl", "-k", "-b", "-g", "Split-Brain")
+    return f"{look}: if it shows one, see docs/split-brain.md; if not: {connect}"
 
 
 @each_viewpoint

@@ -136,11 +136,11 @@ def _started_again(lab: LabHandle, host: str) -> None:
 
 
 def _discard(lab: LabHandle, *, victim: str, kept: str) -> None:
-    """Both wrote alone: by hand, what the victim wrote is given up."""
+    """Both wrote alone: by hand, what the victim wrote is given up (docs/split-brain.md)."""
     wait_for(f"{victim} to find the split brain", lambda: "StandAlone" in lab.events(victim), 120)
     for name in sorted(lab.roles(victim)):
         if "StandAlone" in lab.events(victim, name):
-            lab.node(victim, "drbdadm", "--", "--discard-my-data", "connect", name)
+            lab.node(victim, "drbdadm", "connect", "--discard-my-data", name)
             lab.node(kept, "drbdadm", "connect", name, check=False)  # one that waits for a connection already
     wait_for("the pair to be whole", lambda: lab.whole(kept) and lab.whole(victim), 300)
 
