@@ -73,7 +73,7 @@ class LabHandle:
         return found
 
     def heard(self) -> dict[str, float]:
-        """When each guest last announced an acknowledged write, by `time.time`; one that never did is not in it."""
+        """When each guest last announced an acknowledged write, by `time.time`; one long silent is not in it."""
         found: dict[str, float] = json.loads(self.lab("score", "--heard").stdout)
         return found
 

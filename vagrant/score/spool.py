@@ -5,6 +5,7 @@ entries of 16 + 60 bytes. Only the last entry of a file may be incomplete (a rec
 """
 
 import json
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -89,10 +90,13 @@ class SpoolWriter:
         self._file.close()
 
 
-def _entries(path: Path) -> Iterator[bytes]:
+def _entries(path: Path, last: int | None) -> Iterator[bytes]:
     with path.open("rb") as file:
         if file.read(len(_HEADER)) != _HEADER:
             return  # created this instant, or killed before the header was out: holds no entry
+        if last is not None:
+            there = (path.stat().st_size - len(_HEADER)) // _ENTRY_SIZE
+            file.seek(_ENTRY_SIZE * max(0, there - last), os.SEEK_CUR)
         size = _ENTRY_SIZE * _READ_ENTRIES
         block = b"\0" * size
         while len(block) == size:  # a short one is the end, even if the recorder appends meanwhile
@@ -100,11 +104,11 @@ def _entries(path: Path) -> Iterator[bytes]:
             yield from (block[at : at + _ENTRY_SIZE] for at in range(0, len(block) - _ENTRY_SIZE + 1, _ENTRY_SIZE))
 
 
-def read(spool: Path) -> Iterator[Stamped]:
-    """Everything recorded, in the order it came."""
+def read(spool: Path, last: int | None = None) -> Iterator[Stamped]:
+    """Everything recorded, in the order it came; or so much of the end of each of the two newest files."""
     claim(spool)
-    for path in sorted(spool.glob("*.spool")):
-        for entry in _entries(path):
+    for path in sorted(spool.glob("*.spool"))[-2 if last is not None else 0 :]:
+        for entry in _entries(path, last):
             mono_ns, wall_ns = _STAMP.unpack_from(entry)
             try:
                 said = unpack_announcement(entry[_STAMP.size :])

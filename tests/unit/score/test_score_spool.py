@@ -29,6 +29,13 @@ def test_what_was_written_is_read_across_files_and_restarts(tmp_path: Path) -> N
     assert len(list(tmp_path.glob("*.spool"))) > 10
 
 
+def test_the_end_is_read_without_the_rest(tmp_path: Path) -> None:
+    fill(tmp_path, range(1, 101))
+    fill(tmp_path, range(101, 104))
+    assert [entry.said.seq for entry in read(tmp_path, last=2)] == [99, 100, 102, 103]
+    assert [entry.said.seq for entry in read(tmp_path, last=1000)] == numbers(tmp_path)
+
+
 def test_an_entry_cut_short_by_a_kill_is_left_out(tmp_path: Path) -> None:
     fill(tmp_path, range(1, 4))
     file = next(tmp_path.glob("*.spool"))
