@@ -127,7 +127,7 @@ def _look(environment: Environment, pair: Pair, ask: Ask) -> _Seen:
     """All questions at once: each about a lost host waits for its own deadline."""
     here, there = environment.ports[ask.to], environment.ports[ask.lost]
     looks: list[Callable[[], _Answer]] = [
-        here.observe,
+        here.observe_disks,
         lambda: _Heard(there.heard()),
         lambda: here.peer_seen(there.host),
     ]

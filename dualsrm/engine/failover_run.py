@@ -166,7 +166,7 @@ class _Work:
 
     def _again(self, guest: PreparedGuest) -> PreparedGuest:
         try:
-            view = self.environment.ports[self.ask.to].observe()
+            view = self.environment.ports[self.ask.to].observe_disks()
             snapshot = snapshot_of(self.environment, self.pair, self.ask, view)
         except DualsrmError:
             return guest  # its first step looks as well

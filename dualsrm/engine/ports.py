@@ -107,6 +107,12 @@ class HostPort(Protocol):
         would move, and asking takes as long as all the rest.
         """
 
+    def observe_disks(self) -> HostView:
+        """The guests and what lies below their disks: in a failover the rest would be seconds for nothing.
+
+        Raises nothing: parts are Unknown.
+        """
+
     def drbd(self) -> DrbdView:
         """DRBD only, fresh, for verifying a step. Raises when it cannot be read."""
 

@@ -24,7 +24,7 @@ from dualsrm.hosts.libvirt.domain_xml import DomainXmlError
 from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings
 from dualsrm.hosts.libvirt.view import LibvirtReader
 from dualsrm.hosts.locks import HostLocks
-from dualsrm.hosts.probe import available_memory_of, drbd_of, probe, system_of
+from dualsrm.hosts.probe import Scope, available_memory_of, drbd_of, probe, system_of
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection, SshSettings
 from dualsrm.hosts.ssh.failures import is_silence
@@ -106,9 +106,19 @@ class RealHost:
             self._dialect = _dialect_of(drbd)
         return HostView(self._host.name, drbd=drbd, libvirt=virt, system=system_of(answer), peer_link=link)
 
+    def observe_disks(self) -> HostView:
+        """The guests and what lies below their disks, asked at the same time; the host itself is not asked."""
+        probing = begin(lambda: probe(self._ssh, Scope.DISKS), f"probe of {self._host.name}")
+        virt = _settled(begin(self._reader.view, f"libvirt of {self._host.name}"))
+        answer = _settled(probing)
+        drbd = answer if isinstance(answer, Unknown) else drbd_of(answer)
+        if isinstance(drbd, DrbdView):
+            self._dialect = _dialect_of(drbd)
+        return HostView(self._host.name, drbd=drbd, libvirt=virt, system=Unknown("it was not asked"))
+
     def drbd(self) -> DrbdView:
         """DRBD only. What only the configuration files tell (configured, drift, links) is not in it."""
-        view = drbd_of(probe(self._ssh, drbd_only=True))
+        view = drbd_of(probe(self._ssh, Scope.DRBD))
         if isinstance(view, Unknown):
             raise CommandFailed(
                 f"DRBD on {self._host.name} cannot be read: {view.why}",

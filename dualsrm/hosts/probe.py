@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from dualsrm.errors import CommandFailed
@@ -52,12 +53,23 @@ class Probe:
         return section.text
 
 
-def probe(ssh: SshConnection, *, drbd_only: bool = False) -> Probe:
+class Scope(StrEnum):
+    """How much is asked: each thing is a process or two on the host."""
+
+    DRBD = "drbd"
+    """State and options as the kernel has them."""
+    DISKS = "disks"
+    """That, and which device names lead to it."""
+    ALL = "all"
+    """The configuration files and the host itself as well."""
+
+
+def probe(ssh: SshConnection, scope: Scope = Scope.ALL) -> Probe:
     """Ask a host. Raises `HostUnreachable`, `DeadlineExceeded`, or `CommandFailed` when the answer is no answer."""
     nonce = secrets.token_hex(8)
     ssh.open()  # not part of the round trip the clock is compared over
     started = time.time()
-    scope, deadline_s = ("drbd", DRBD_READ_S) if drbd_only else ("all", PROBE_S)
+    deadline_s = DRBD_READ_S if scope is Scope.DRBD else PROBE_S
     done = ssh.run(script_argv("probe", nonce, scope), deadline_s=deadline_s)
     middle = (started + time.time()) / 2
     sections = parse_sections(nonce, done.stdout, done.stderr)

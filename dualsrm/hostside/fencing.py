@@ -71,7 +71,7 @@ def fence(local: Local, peer: str, now: Callable[[], float]) -> Fenced:
     if was is None:
         return ended(off=False, was=Power.NO_DEVICE, asked=False, why=f"no fence device is configured for {peer}")
     try:
-        local.confirm_off(peer, f"{agent} on {local.name}")
+        local.confirm_off(peer, f"{agent} on {local.name}", shown=True)
     except HostsideError as error:
         # The handler would not know it, and refuse the promotion.
         return ended(off=False, was=was, asked=was is Power.ON, why=f"it is off, but {error}")

@@ -25,6 +25,8 @@ from dualsrm.model import Window, WindowError, parse_window
 ROOT: Final = Path("/run/dualsrm")
 CONFIRMED_FOR_S: Final = 900.0
 """How long a confirmation that a host is off counts: enough to promote and start what was lost with it."""
+JUST_NOW_S: Final = 60.0
+"""How long what a power switch has shown needs no second question."""
 
 
 class Files:
@@ -149,22 +151,31 @@ class Files:
         path.unlink(missing_ok=True)
         return there
 
-    def confirm_off(self, host: str, by: str) -> None:
-        """Somebody takes the responsibility that a host is off."""
+    def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
+        """Somebody takes the responsibility that a host is off; `shown`: its power switch does."""
         path = self._off(host)
         with _errors_said(f"that {host} is off"):
             self._make(path.parent)
-            _write(path, json.dumps({"since": _now(), "by": by}) + "\n")
+            _write(path, json.dumps({"since": _now(), "by": by, "shown": shown}) + "\n")
 
     def confirmed_off(self, host: str) -> str | None:
         """Who did, lately: nobody tells this host when the other one is switched on again."""
+        by = self._noted_off(host, CONFIRMED_FOR_S).get("by")
+        return by if isinstance(by, str) else None
+
+    def shown_off(self, host: str) -> str | None:
+        """Which power switch has shown just now that it is off."""
+        noted = self._noted_off(host, JUST_NOW_S)
+        by = noted.get("by")
+        return by if noted.get("shown") is True and isinstance(by, str) else None
+
+    def _noted_off(self, host: str, within_s: float) -> Mapping[str, object]:
         path = self._off(host)
         try:
             age = time.time() - path.stat().st_mtime
         except OSError:
-            return None
-        by = _read(path).get("by")
-        return by if isinstance(by, str) and -CONFIRMED_FOR_S < age < CONFIRMED_FOR_S else None
+            return {}
+        return _read(path) if -within_s < age < within_s else {}
 
     def seen_alive(self, host: str) -> None:
         """It answered: whoever confirmed that it is off was wrong, or it is back."""

@@ -134,8 +134,11 @@ class Local(Protocol):
     def confirmed_off(self, peer: str) -> str | None:
         """Who confirmed that the peer is off, if somebody did."""
 
-    def confirm_off(self, host: str, by: str) -> None:
-        """Note that a host is off, and who says so."""
+    def shown_off(self, peer: str) -> str | None:
+        """Which power switch has shown just now that the peer is off."""
+
+    def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
+        """Note that a host is off, and who says so: a person, or its power switch, which has `shown` it."""
 
     def reach(self, peer: str) -> tuple[bool | None, str]:
         """Whether anything answers at the peer's address, over the way the handler takes; None: it could not be asked.

@@ -52,7 +52,6 @@ def plan_failover(
         name="recheck",
         do=(),
         verify=(
-            NotedOff(goal.here, goal.there),
             GuestGone(goal.here, goal.guest, goal.uuid),
             *(Alone(goal.here, name) for name in goal.resources),
             # The link may have been back meanwhile: then a resync began, and its target is not whole any more.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything a host says of itself, libvirt apart, in one go. Arguments: NONCE SCOPE (drbd|all).
+# Everything a host says of itself, libvirt apart, in one go. Arguments: NONCE SCOPE (drbd|disks|all).
 # Both output streams are cut into sections by lines only the asker can foresee:
 #     NONCE begin NAME / the text / an added newline / NONCE end STATUS
 # shellcheck disable=SC2317 # the functions are called through `section`
@@ -95,13 +95,13 @@ if [[ -e /proc/drbd ]]; then
     section proc_drbd text_of /proc/drbd
     section events2 drbdsetup events2 --now --statistics
     section show drbdsetup show
+    [[ $scope != drbd && -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
 fi
 if [[ $scope == all ]]; then
     if [[ -e /proc/drbd ]]; then
         section configured configured
         section helper text_of /sys/module/drbd/parameters/usermode_helper
         section adjust drbdadm -d adjust all
-        [[ -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
     fi
     section interfaces interfaces
     section memory available_memory

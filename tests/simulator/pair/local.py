@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dualsrm.hosts.drbd import Shown
 from dualsrm.hostside.fence_peer import FencePeer
+from dualsrm.hostside.files import JUST_NOW_S
 from dualsrm.hostside.guard import LEASE_S, SETTLE_EVERY_S
 from dualsrm.hostside.port import GuestHere, HostsideError, NotAsked, Reply
 from dualsrm.hostside.settle import settle
@@ -171,9 +172,18 @@ class SimLocal:
         """Who confirmed it."""
         return self.machine.off.get(peer)
 
-    def confirm_off(self, host: str, by: str) -> None:
+    def shown_off(self, peer: str) -> str | None:
+        """The power switch did, lately."""
+        at = self.machine.shown_off.get(peer)
+        late = at is None or self._pair.clock.monotonic() - at > JUST_NOW_S
+        return None if late else self.machine.off.get(peer)
+
+    def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Somebody takes the responsibility."""
         self.machine.off[host] = by
+        self.machine.shown_off.pop(host, None)
+        if shown:
+            self.machine.shown_off[host] = self._pair.clock.monotonic()
         self._pair.note(f"{self._host} notes that {host} is off, says {by}")
 
     def reach(self, peer: str) -> tuple[bool | None, str]:

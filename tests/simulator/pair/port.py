@@ -69,6 +69,10 @@ class SimHostPort:
             return view
         return replace(view, peer_link=self.reach_peer(peer))
 
+    def observe_disks(self) -> HostView:
+        """The same as far as disks are concerned."""
+        return replace(self.observe(), system=Unknown("it was not asked"))
+
     def drbd(self) -> DrbdView:
         """DRBD only."""
 

@@ -206,6 +206,7 @@ class Machine:
     guards: dict[str, Guard] = field(default_factory=dict)
     alarms: dict[str, str] = field(default_factory=dict)
     off: dict[str, str] = field(default_factory=dict)
+    shown_off: dict[str, float] = field(default_factory=dict)
     """Hosts confirmed to be off, and by whom."""
 
     def loses_power(self) -> None:
@@ -214,4 +215,4 @@ class Machine:
         self.boots += 1
         self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
-        self.alarms, self.off = {}, {}
+        self.alarms, self.off, self.shown_off = {}, {}, {}

@@ -63,6 +63,25 @@ def test_a_promotion_in_a_window_asks_nobody(pair: SimPair, monkeypatch: pytest.
     assert handler(pair, BETA, promoting=True).attempt(0.0) is Exit.PEER_FENCED
 
 
+def test_a_promotion_asks_nobody_whom_the_power_switch_has_just_shown_off(
+    pair: SimPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question would be 3 to 10 s of silence, for each resource; a person's word is put to the test."""
+    pair.machines[BETA].left.clear()
+    here, asked = SimLocal(pair, BETA), list[str]()
+
+    def silent(_self: SimLocal, peer: str, *_words: object, **_options: object) -> None:
+        asked.append(peer)
+
+    monkeypatch.setattr(SimLocal, "ask", silent)
+    here.confirm_off(ALPHA, "fence_sim on beta", shown=True)
+    assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [])
+    pair.clock.advance(90)
+    assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [ALPHA])
+    here.confirm_off(ALPHA, "anna")
+    assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [ALPHA, ALPHA])
+
+
 def test_a_question_before_the_link_was_back_is_none_after_it(pair: SimPair) -> None:
     """Cut, asked, back, cut again, and now the source dies: an old question must not outdate the guest's last disk."""
     target = handler(pair, BETA)

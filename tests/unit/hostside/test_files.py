@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dualsrm.hostside.files import CONFIRMED_FOR_S, Files
+from dualsrm.hostside.files import CONFIRMED_FOR_S, JUST_NOW_S, Files
 from dualsrm.hostside.port import HostsideError
 from tests.unit.hostside.host import HERE, PEER, window
 
@@ -185,6 +185,17 @@ def test_who_confirmed_that_a_host_is_off(files: Files) -> None:
     files.seen_alive(PEER)
     assert files.confirmed_off(PEER) is None
     files.seen_alive(PEER)
+
+
+def test_what_a_power_switch_showed_is_another_thing_than_somebodys_word(files: Files, tmp_path: Path) -> None:
+    files.confirm_off(PEER, "anna")
+    assert files.shown_off(PEER) is None
+    files.confirm_off(PEER, "fence_x on here", shown=True)
+    assert files.shown_off(PEER) == files.confirmed_off(PEER) == "fence_x on here"
+    (note,) = tmp_path.rglob(f"{PEER}.json")
+    long_ago = time.time() - JUST_NOW_S - 1
+    os.utime(note, (long_ago, long_ago))
+    assert (files.shown_off(PEER), files.confirmed_off(PEER)) == (None, "fence_x on here")
 
 
 @pytest.mark.parametrize("age", [CONFIRMED_FOR_S + 60, -CONFIRMED_FOR_S - 60])
