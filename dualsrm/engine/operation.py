@@ -45,6 +45,10 @@ class Report(Protocol):
     def seen(self) -> str:
         """What went wrong, in words."""
 
+    @property
+    def total_s(self) -> float | None:
+        """How long all of it took."""
+
 
 P = TypeVar("P", bound=Prepared)
 P_co = TypeVar("P_co", bound=Prepared, covariant=True)
@@ -90,7 +94,16 @@ def carry_out(
             run = Executor(environment, journal).run(prepared.plan)
             _raise_if_silent(run)
             end = report(journal.operation, prepared, run, environment.clock.monotonic() - started)
-            note(journal, environment.observer, "end", outcome=end.state.value, seen=end.seen, window_s=run.window_s)
+            note(
+                journal,
+                environment.observer,
+                "end",
+                outcome=end.state.value,
+                seen=end.seen,
+                window_s=run.window_s,
+                outage_s=getattr(end, "outage_s", None),
+                total_s=end.total_s,
+            )
     except DualsrmError as error:
         note(journal, environment.observer, "end", outcome="refused", seen=error.seen)
         if not looked and isinstance(error, HostUnreachable):

@@ -14,10 +14,11 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from dualsrm.hostside.port import HostsideError
 from dualsrm.model import Window, WindowError, parse_window
@@ -27,6 +28,16 @@ CONFIRMED_FOR_S: Final = 900.0
 """How long a confirmation that a host is off counts: enough to promote and start what was lost with it."""
 JUST_NOW_S: Final = 60.0
 """How long what a power switch has shown needs no second question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something on this host needs a person."""
+
+    resource: str
+    since: str
+    """ISO 8601 with zone; empty in a torn file."""
+    why: str
 
 
 class Files:
@@ -151,6 +162,17 @@ class Files:
         path.unlink(missing_ok=True)
         return there
 
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Every alarm. A torn one is an alarm too. Raises `OSError` when they cannot be read."""
+        found = []
+        for path in sorted((self._root / "alarms").iterdir() if (self._root / "alarms").exists() else ()):
+            if path.suffix == ".json":
+                known = _read(path)
+                since, why = known.get("since"), known.get("why")
+                texts = (since if isinstance(since, str) else "", why if isinstance(why, str) else "")
+                found.append(Alarm(unquote(path.stem), *texts))
+        return tuple(found)
+
     def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Somebody takes the responsibility that a host is off; `shown`: its power switch does."""
         path = self._off(host)
@@ -215,7 +237,7 @@ def _write(path: Path, text: str) -> None:
 def _read(path: Path) -> Mapping[str, object]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

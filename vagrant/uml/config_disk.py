@@ -19,6 +19,15 @@ _WRAPPER = f'#!/bin/sh\nexec {REPOSITORY}/.venv/bin/dualsrm --config /etc/dualsr
 _HOST_WRAPPER = f"""#!/bin/sh
 PYTHONPATH={REPOSITORY} PYTHONPYCACHEPREFIX=/var/cache/dualsrm exec /usr/bin/python3 -S -m dualsrm.hostside "$@"
 """
+#: The unit is the user's own. In it the checkout, which may lie in /tmp or /home, is shown where the unit can see it.
+_EXPORTER_UNIT = REPOSITORY / "exporters" / "systemd" / "dualsrm-exporter.service"
+_EXPORTER_IN_LAB = f"""[Service]
+ExecStart=
+ExecStart=/opt/dualsrm/bin/dualsrm-exporter --web.listen-address=:10184
+BindReadOnlyPaths={REPOSITORY}:/opt/dualsrm/checkout
+CacheDirectory=dualsrm-exporter
+Environment=PYTHONPYCACHEPREFIX=/var/cache/dualsrm-exporter
+"""
 
 
 def files(
@@ -49,6 +58,8 @@ def files(
         "etc/dualsrm-lab/repository": (f"{REPOSITORY}\n", 0o644),
         "usr/local/bin/dualsrm": (_WRAPPER, 0o755),
         "usr/sbin/dualsrm-host": (_HOST_WRAPPER, 0o755),
+        "etc/systemd/system/dualsrm-exporter.service": (_EXPORTER_UNIT.read_text(), 0o644),
+        "etc/systemd/system/dualsrm-exporter.service.d/lab.conf": (_EXPORTER_IN_LAB, 0o644),
     }
 
 

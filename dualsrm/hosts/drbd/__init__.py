@@ -13,6 +13,8 @@ from dualsrm.hosts.drbd.events2 import Skipped as Skipped
 from dualsrm.hosts.drbd.events2 import helper_result as helper_result
 from dualsrm.hosts.drbd.events2 import parse_line as parse_line
 from dualsrm.hosts.drbd.objects import Key as Key
+from dualsrm.hosts.drbd.progress import Progress as Progress
+from dualsrm.hosts.drbd.progress import read_progress as read_progress
 from dualsrm.hosts.drbd.show import Shown as Shown
 from dualsrm.hosts.drbd.show import ShowSyntaxError as ShowSyntaxError
 from dualsrm.hosts.drbd.show import parse_show as parse_show

@@ -13,7 +13,7 @@ Values: TypeAlias = Mapping[str, str]
 
 _WITH_PEER: Final = ("connection", "peer-device", "path")
 _WITH_VOLUME: Final = ("device", "peer-device")
-_KINDS: Final = ("resource", "device", "connection", "peer-device", "path")
+KINDS: Final = ("resource", "device", "connection", "peer-device", "path")
 
 
 class Key(NamedTuple):
@@ -31,7 +31,7 @@ class Key(NamedTuple):
 def key_of(event: Event, dialect: Dialect) -> Key | None:
     """Identity of what the event is about; None when it is no object of the kernel (a helper, an unknown kind)."""
     kind, values = event.kind, event.values
-    if kind not in _KINDS:
+    if kind not in KINDS:
         return None
     return Key(
         kind,

@@ -35,9 +35,7 @@ IN_PROGRESS: Final = frozenset(
 )
 """States in which `done` means something."""
 
-_COUNTS_BITS: Final = frozenset(
-    {DiskState.INCONSISTENT, DiskState.OUTDATED, DiskState.CONSISTENT, DiskState.UP_TO_DATE}
-)
+COUNTS_BITS: Final = frozenset({DiskState.INCONSISTENT, DiskState.OUTDATED, DiskState.CONSISTENT, DiskState.UP_TO_DATE})
 """Local disk states in which out-of-sync is a measurement.
 
 In all others both kernels print 0 because they have no bitmap to count (`drbd_bm_total_weight` on 8.4,
@@ -127,6 +125,6 @@ def _peer_volume(key: Key, values: Values, disk: DiskState | None) -> PeerVolume
         replication=replication,
         peer_disk=DiskState(values.get("peer-disk", MISSING)),
         resync_suspended=_reasons(values, "resync-suspended"),
-        out_of_sync_bytes=in_bytes(values, "out-of-sync") if disk in _COUNTS_BITS else None,
+        out_of_sync_bytes=in_bytes(values, "out-of-sync") if disk in COUNTS_BITS else None,
         done_ratio=done_ratio(values) if replication in IN_PROGRESS else None,
     )

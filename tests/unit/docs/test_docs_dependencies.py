@@ -28,6 +28,10 @@ def test_run_time() -> None:
     assert _explained("At run time") == _names(PROJECT["project"]["dependencies"])
 
 
+def test_the_exporter() -> None:
+    assert _explained("The exporter") == _names(PROJECT["project"]["optional-dependencies"]["exporter"])
+
+
 def test_development() -> None:
     wanted = _names(PROJECT["project"]["optional-dependencies"]["dev"]) | _names(PROJECT["build-system"]["requires"])
     assert _explained("For development") == wanted

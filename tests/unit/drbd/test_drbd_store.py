@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualsrm.hosts.drbd import Dialect, EndOfDump, Event, Line, Malformed, Skipped, Store, parse_line
+from dualsrm.hosts.drbd import Dialect, EndOfDump, Event, Key, Line, Malformed, Skipped, Store, parse_line
 from dualsrm.hosts.drbd.units import done_ratio, eta_seconds, in_bytes, resync_bytes_per_second
 from dualsrm.model import Connection, ConnectionState, DiskState, PeerVolume, ReplicationState, Role
 from tests.unit.drbd.captures import capture, names, states
@@ -404,3 +404,14 @@ def test_how_two_resources_interleave_does_not_matter(data: st.DataObject) -> No
     mixed: list[Line] = [next(queues[turn]) for turn in turns]
     in_turn: list[Line] = [*first, *second]
     assert replay(Dialect.V84, mixed).resources() == replay(Dialect.V84, in_turn).resources()
+
+
+@pytest.mark.parametrize(("dialect", "name"), names("*.events2-now"))
+def test_all_kinds_at_once_and_one_object_are_what_each_kind_gives(dialect: Dialect, name: str) -> None:
+    filled = store(dialect, *capture(dialect, name).splitlines())
+    found = filled.by_kind()
+    assert set(found) == {"resource", "device", "connection", "peer-device", "path"}
+    for kind, objects in found.items():
+        assert objects == filled.objects(kind)
+        assert all(filled.get(key) == values for key, values in objects.items())
+    assert filled.get(Key("resource", "none")) is None

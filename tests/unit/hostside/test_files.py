@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from dualsrm.hostside.files import CONFIRMED_FOR_S, JUST_NOW_S, Files
+from dualsrm.hostside.files import CONFIRMED_FOR_S, JUST_NOW_S, Alarm, Files
 from dualsrm.hostside.port import HostsideError
 from tests.unit.hostside.host import HERE, PEER, window
 
@@ -249,3 +250,29 @@ def test_when_the_peer_is_met_again_what_was_noted_without_it_is_over(files: Fil
     assert not files.asked(left)
     assert files.confirmed_off(PEER) is None
     assert files.windows() == (left,)
+
+
+def test_all_alarms_are_listed_whatever_their_resource_is_called(files: Files) -> None:
+    assert files.alarms() == ()
+    for resource in ("web", "a/../b c%", "Zürich"):
+        files.raise_alarm(resource, f"about {resource}")
+    assert {alarm.resource: alarm.why for alarm in files.alarms()} == {
+        resource: f"about {resource}" for resource in ("web", "a/../b c%", "Zürich")
+    }
+    assert all(datetime.fromisoformat(alarm.since).tzinfo for alarm in files.alarms())
+    files.clear_alarm("web")
+    assert {alarm.resource for alarm in files.alarms()} == {"a/../b c%", "Zürich"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"since": 7, "why": ["x"]}'])
+def test_a_torn_alarm_is_still_one(files: Files, tmp_path: Path, text: str) -> None:
+    files.raise_alarm("web", "x")
+    (tmp_path / "run" / "alarms" / "web.json").write_text(text)
+    assert files.alarms() == (Alarm("web", "", ""),)
+
+
+def test_alarms_that_cannot_be_read_are_not_none(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "alarms").write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        files.alarms()

@@ -9,7 +9,7 @@ import pytest
 from dualsrm.hostside import settings as host_settings
 from uml import access, config_disk, settings
 from uml.access import Keys
-from uml.facts import NODES, read_facts
+from uml.facts import NODES, PROVISION, REPOSITORY, read_facts
 from uml.layout import Layout
 
 
@@ -43,6 +43,16 @@ def test_a_node_gets_its_own_secrets_and_nobody_elses(keys: Keys) -> None:
 
 def test_root_of_every_node_and_the_manager_may_log_in(keys: Keys) -> None:
     assert len(access.authorized_keys(keys, NODES).splitlines()) == 1 + len(NODES)
+
+
+def test_the_exporters_unit_is_the_users_and_sees_the_checkout(keys: Keys) -> None:
+    """A checkout in /tmp or /home is hidden from the unit, which is not changed for the lab."""
+    made = config_disk.files("alpha", NODES, keys, read_facts())
+    unit, mode = made["etc/systemd/system/dualsrm-exporter.service"]
+    assert (unit, mode) == ((REPOSITORY / "exporters/systemd/dualsrm-exporter.service").read_text(), 0o644)
+    drop_in, _ = made["etc/systemd/system/dualsrm-exporter.service.d/lab.conf"]
+    assert f"BindReadOnlyPaths={REPOSITORY}:/opt/dualsrm/checkout\n" in drop_in
+    assert "/opt/dualsrm/checkout" in (PROVISION / "exporter.sh").read_text()
 
 
 def test_known_hosts_hold_every_name_and_address(keys: Keys) -> None:

@@ -1,0 +1,148 @@
+"""Metrics of the operations in the journal of a manager on this host. The journal outlives the exporter."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dualsrm_exporter.metrics.metric import OTHER, Kind, Metric
+
+_ANY: Final = ("refused", "recovered", OTHER)
+
+OUTCOMES: Final = {
+    "migrate": (
+        "moved",
+        "moved, not settled",
+        "moved, replication lost",
+        "rolled back",
+        "not moved, not rolled back",
+        "not moved, may yet stop",
+        "untouched",
+        "guest stopped",
+        "guest died",
+        "in doubt",
+        "running on both hosts",
+        *_ANY,
+    ),
+    "stop": ("stopped", "nothing to do", "untouched", "still running", "stopped, not settled", "in doubt", *_ANY),
+    "start": (
+        "started",
+        "nothing to do",
+        "untouched",
+        "rolled back",
+        "not started, not rolled back",
+        "in doubt",
+        *_ANY,
+    ),
+    "failover": (
+        "failed over",
+        "nothing to do",
+        "not fenced",
+        "rolled back",
+        "not started, not rolled back",
+        "in doubt",
+        *_ANY,
+    ),
+    "recover": ("ok", "needs_attention", "in_doubt", *_ANY),
+    OTHER: (OTHER,),
+}
+"""How an operation can end, by its verb: each is exported at 0 before it happens for the first time.
+
+The exporter runs where the engine is not installed; a test holds this to the engine's own states.
+"""
+
+SUCCESSES: Final = {
+    "migrate": ("moved",),
+    "stop": ("stopped", "nothing to do"),
+    "start": ("started", "nothing to do"),
+    "failover": ("failed over", "nothing to do"),
+    "recover": ("ok",),
+}
+METHODS: Final = {"migrate": ("live", "cold")}
+"""Of verbs that have more than one; the label is empty for all others."""
+
+OPERATIONS: Final = Metric(
+    "dualsrm_operations_total",
+    Kind.COUNTER,
+    ("verb", "outcome"),
+    "Operations that ended. An interrupted one counts as `recovered` once another has cleared up after it.",
+)
+DURATION: Final = Metric(
+    "dualsrm_operation_duration_seconds",
+    Kind.HISTOGRAM,
+    ("verb", "method"),
+    "From the begin to the end of an operation; those that did nothing or were recovered are left out.",
+    "seconds",
+    buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200),
+)
+OUTAGE: Final = Metric(
+    "dualsrm_operation_outage_seconds",
+    Kind.HISTOGRAM,
+    ("verb", "method"),
+    "How long a move had its guest stand still. Live: QEMU's own figure for the hand-over, a client sees more. Cold: "
+    "from having seen its QEMU gone to having seen it active again, without its boot. Left out where nobody could say.",
+    "seconds",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),
+)
+WINDOW: Final = Metric(
+    "dualsrm_operation_window_seconds",
+    Kind.HISTOGRAM,
+    ("verb",),
+    "How long dual-primary was open, from asking for it to having seen it closed on both hosts; ends that did not see "
+    "it closed are left out.",
+    "seconds",
+    buckets=(0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600),
+)
+IN_PROGRESS: Final = Metric(
+    "dualsrm_operations_in_progress",
+    Kind.GAUGE,
+    ("verb",),
+    "Operations that run now: their file has no end and is locked.",
+)
+INTERRUPTED: Final = Metric(
+    "dualsrm_operations_interrupted",
+    Kind.GAUGE,
+    ("verb",),
+    "Operations whose process died before their end and that nobody has cleared up after: run `dualsrm recover`.",
+)
+STEP: Final = Metric(
+    "dualsrm_operation_step_info",
+    Kind.INFO,
+    ("operation", "verb", "pair", "guest"),
+    "The step an operation that runs has reached; absent for those that do not run.",
+    facts=("step",),
+)
+STARTED: Final = Metric(
+    "dualsrm_operation_started_timestamp_seconds",
+    Kind.GAUGE,
+    ("operation", "verb", "pair", "guest"),
+    "When an operation that runs was begun; absent for those that do not run.",
+    "seconds",
+)
+LAST_SUCCESS: Final = Metric(
+    "dualsrm_operation_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    ("verb", "pair", "guest"),
+    "When an operation on the guest last did what was wanted; the guest is empty for verbs about a whole pair.",
+    "seconds",
+)
+LAST_FAILURE: Final = Metric(
+    "dualsrm_operation_last_failure_timestamp_seconds",
+    Kind.GAUGE,
+    ("verb", "pair", "guest"),
+    "When an operation on the guest last ended in any other way, a refusal included; the guest is empty for verbs "
+    "about a whole pair.",
+    "seconds",
+)
+JOURNAL: Final = Metric(
+    "dualsrm_journal_present",
+    Kind.GAUGE,
+    (),
+    "Whether there is a journal here; 0: no manager has worked on this host, and what another host's did is not in "
+    "these metrics.",
+)
+UNREADABLE: Final = Metric(
+    "dualsrm_journal_lines_unreadable_total",
+    Kind.COUNTER,
+    (),
+    "Lines of the journal that make no sense, such as one cut short by a crash.",
+)

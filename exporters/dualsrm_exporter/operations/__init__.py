@@ -1,0 +1,1 @@
+"""Collector operations: the journal of a manager on this host."""

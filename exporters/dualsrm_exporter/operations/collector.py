@@ -1,0 +1,100 @@
+"""The collector: counts over the whole journal, and what is under way."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from dualsrm_exporter.collected import Collected, Histogram
+from dualsrm_exporter.metrics import OPERATIONS, OTHER, Metric
+from dualsrm_exporter.metrics import operations as m
+from dualsrm_exporter.operations.journal import JournalReader, Operation
+
+STATE: Final = Path("/var/lib/dualsrm")
+_NOT_TIMED: Final = ("refused", "recovered", "nothing to do", "untouched")
+"""Ends that say nothing about how long an operation takes."""
+_GUESTS_LIMIT: Final = 10_000
+
+
+class OperationsCollector:
+    """Operations of the manager whose state directory this is."""
+
+    name: Final = "operations"
+    metrics: Sequence[Metric] = OPERATIONS
+    sources: Sequence[str] = ("journal",)
+
+    def __init__(self, state: Path = STATE) -> None:
+        self._lock = threading.Lock()
+        self._reader = JournalReader(state, self._ended)
+        self._ends: Counter[tuple[str, str]] = Counter()
+        self._histograms: dict[tuple[Metric, *tuple[str, ...]], Histogram] = {}
+        for verb in m.OUTCOMES:
+            for method in m.METHODS.get(verb, ("",)):
+                self._histogram(m.DURATION, verb, method)
+        for verb, methods in m.METHODS.items():  # the moves
+            self._histogram(m.WINDOW, verb)
+            for method in methods:
+                self._histogram(m.OUTAGE, verb, method)
+        self._last: dict[Metric, dict[tuple[str, str, str], float]] = {m.LAST_SUCCESS: {}, m.LAST_FAILURE: {}}
+
+    def collect(self, collected: Collected) -> None:
+        """Read what is new, and say everything."""
+        with self._lock:
+            try:
+                unended = self._reader.look()
+            except OSError as error:
+                collected.failures["journal"] = f"the journal cannot be read: {error}"
+                return  # counts without what could not be read would be too low
+            self._report(collected, unended)
+
+    def _report(self, collected: Collected, unended: Sequence[Operation]) -> None:
+        running = Counter(_verb(one) for one in unended if one.running)
+        interrupted = Counter(_verb(one) for one in unended if not one.running)
+        for verb, outcomes in m.OUTCOMES.items():
+            for outcome in outcomes:
+                collected.add(m.OPERATIONS, self._ends[verb, outcome], verb, outcome)
+            collected.add(m.IN_PROGRESS, running[verb], verb)
+            collected.add(m.INTERRUPTED, interrupted[verb], verb)
+        for (metric, *labels), histogram in self._histograms.items():
+            collected.add_histogram(metric, histogram, *labels)
+        for one in unended:
+            if one.running:
+                where = one.name, _verb(one), one.pair, one.guest
+                collected.add_info(m.STEP, {"step": one.step}, *where)
+                collected.add(m.STARTED, one.begun, *where)
+        for metric, ends in self._last.items():
+            for whom, at in ends.items():
+                collected.add(metric, at, *whom)
+        collected.add(m.JOURNAL, self._reader.present)
+        collected.add(m.UNREADABLE, self._reader.unreadable)
+
+    def _ended(self, one: Operation) -> None:
+        verb = _verb(one)
+        outcome = one.outcome if one.outcome in m.OUTCOMES[verb] else OTHER
+        self._ends[verb, str(outcome)] += 1
+        if outcome not in _NOT_TIMED:
+            methods = m.METHODS.get(verb, ("",))
+            method = one.method if one.method in methods else OTHER
+            self._observe(one.total_s, m.DURATION, verb, method)
+            self._observe(one.outage_s, m.OUTAGE, verb, method)
+            self._observe(one.window_s, m.WINDOW, verb)
+        if one.ended is None or outcome == "recovered":
+            return
+        last = self._last[m.LAST_SUCCESS if outcome in m.SUCCESSES.get(verb, ()) else m.LAST_FAILURE]
+        labels = verb, one.pair, one.guest
+        if labels in last or len(last) < _GUESTS_LIMIT:
+            last[labels] = max(one.ended, last.get(labels, 0.0))
+
+    def _observe(self, seconds: float | None, metric: Metric, *labels: str) -> None:
+        if seconds is not None:
+            self._histogram(metric, *labels).observe(seconds)
+
+    def _histogram(self, metric: Metric, *labels: str) -> Histogram:
+        return self._histograms.setdefault((metric, *labels), Histogram(metric.buckets))
+
+
+def _verb(one: Operation) -> str:
+    return one.verb if one.verb in m.OUTCOMES else OTHER

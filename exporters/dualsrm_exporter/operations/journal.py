@@ -1,0 +1,175 @@
+"""Reads the journal as it grows: every operation once, and of those under way only what is new.
+
+The files are `dualsrm.engine.journal`'s, one of JSON lines for each operation. The operation's process holds a lock on
+its file: a file without an end and without that lock was interrupted. The lock is looked at *before* the lines are
+read, else an operation that ends in between would look interrupted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+_READ_AT_ONCE: Final = 4 * 1024 * 1024
+_LINE_LIMIT: Final = 256 * 1024
+"""Real lines have a few hundred bytes."""
+_LONGEST_S: Final = 1e9
+
+
+@dataclass(slots=True)
+class Operation:
+    """What the lines so far say."""
+
+    name: str
+    """Also the name of its file."""
+    verb: str
+    """From the name until the intent says it."""
+    pair: str = ""
+    guest: str = ""
+    method: str = ""
+    """Of a move: live or cold."""
+    begun: float | None = None
+    step: str = ""
+    running: bool = False
+    outcome: str | None = None
+    """None while there is no end."""
+    ended: float | None = None
+    window_s: float | None = None
+    outage_s: float | None = None
+    total_s: float | None = None
+    _read: int = field(default=0, repr=False)
+    _rest: bytes = field(default=b"", repr=False)
+
+    def take(self, data: bytes) -> int:
+        """More of its file; how many lines made no sense. Half a line waits for its other half."""
+        self._read += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        wrong = 0
+        if len(self._rest) > _LINE_LIMIT:
+            self._rest = b""
+            wrong += 1
+        for line in lines:
+            if line.strip():
+                wrong += not self._line(line)
+        return wrong
+
+    @property
+    def read(self) -> int:
+        """Bytes of its file taken so far."""
+        return self._read
+
+    def _line(self, text: bytes) -> bool:
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(line, dict):
+            return False
+        at = _time(line.get("at"))
+        match line.get("kind"):
+            case "intent":
+                # The second one adds to the first.
+                self.verb = _text(line, "verb") or self.verb
+                self.pair = _text(line, "pair") or self.pair
+                self.guest = _text(line, "guest") or self.guest
+                self.method = _text(line, "method") or self.method
+                self.begun = at if self.begun is None else self.begun
+            case "step" | "undo":
+                self.step = _text(line, "step")
+            case "end" if self.outcome is None:
+                self.outcome, self.ended = _text(line, "outcome"), at
+                self.window_s = _seconds(line.get("window_s"))
+                self.outage_s = _seconds(line.get("outage_s"))
+                self.total_s = _seconds(line.get("total_s"))
+                if self.total_s is None and at is not None and self.begun is not None:
+                    self.total_s = _seconds(at - self.begun)
+        return True
+
+
+class JournalReader:
+    """All operations below a state directory. Those that ended are handed on once and not kept."""
+
+    def __init__(self, state: Path, on_end: Callable[[Operation], None]) -> None:
+        self._directory = state / "operations"
+        self._on_end = on_end
+        self._open: dict[str, Operation] = {}
+        self._ended: set[str] = set()
+        self.unreadable = 0
+        """Lines that made no sense."""
+        self.present = False
+        """Whether there was a journal at the last look."""
+
+    def look(self) -> tuple[Operation, ...]:
+        """Take in what is new; the operations without an end. Raises `OSError` when the journal cannot be read."""
+        there = {path.stem: path for path in self._files()}
+        # What was cleaned up is forgotten here, and stays counted.
+        self._ended &= there.keys()
+        self._open = {name: one for name, one in self._open.items() if name in there}
+        for name, path in sorted(there.items()):
+            if name not in self._ended:
+                self._take_in(name, path)
+        return tuple(self._open.values())
+
+    def _files(self) -> list[Path]:
+        try:
+            found = list(self._directory.iterdir())
+            self.present = True
+            return [path for path in found if path.suffix == ".jsonl"]
+        except FileNotFoundError:
+            self.present = False  # nothing was done on this host yet
+            return []
+
+    def _take_in(self, name: str, path: Path) -> None:
+        operation = self._open.get(name) or Operation(name, _verb_of(name))
+        try:
+            with path.open("rb") as file:
+                operation.running = _is_locked(file.fileno())
+                file.seek(operation.read)
+                while data := file.read(_READ_AT_ONCE):
+                    self.unreadable += operation.take(data)
+        except FileNotFoundError:
+            return
+        if operation.outcome is None:
+            self._open[name] = operation
+            return
+        self._open.pop(name, None)
+        self._ended.add(name)
+        self._on_end(operation)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether its process lives. The lock tried here is shared and gone with the descriptor: nobody waits for it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _verb_of(name: str) -> str:
+    """TIME-VERB-RANDOM; a verb may have hyphens."""
+    return "-".join(name.split("-")[3:-1]) if name[:4].isdigit() else ""
+
+
+def _text(line: Mapping[str, object], key: str) -> str:
+    value = line.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LONGEST_S else None  # also no nan, and no int too large for a float
+
+
+def _time(value: object) -> float | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found.timestamp() if found is not None and found.tzinfo is not None else None
