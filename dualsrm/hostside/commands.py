@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Final, TypeVar
+from typing import Final
 
 from dualsrm.hosts.text import clean
 from dualsrm.hostside import local_drbd
@@ -26,8 +26,6 @@ from dualsrm.hostside.settings import HOST_NAME, configured_peers
 from dualsrm.hostside.settings import PATH as HOST_TOML
 from dualsrm.hostside.settle import settle
 from dualsrm.hostside.yielding import answer_peer
-
-T = TypeVar("T")
 
 _RESOURCE: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}", re.ASCII)
 _BY_LIMIT: Final = 200
@@ -138,11 +136,11 @@ def _peer_status(host: str, *, noted: bool) -> int:
     return 0
 
 
-def _at_once(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
-    """ssh waits 10 s for a host that is gone; the fence device is asked meanwhile."""
-    with ThreadPoolExecutor(2) as pool:
-        futures = pool.submit(first), pool.submit(second)
-    return futures[0].result(), futures[1].result()
+def _at_once(*calls: Callable[[], None]) -> None:
+    """ssh waits 3 to 10 s for a host that is gone; the rest is done meanwhile."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for future in [pool.submit(call) for call in calls]:
+            future.result()
 
 
 def _fence(host: str) -> int:

@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from dualsrm.hostside.port import HostsideError, Local, NotAsked
 from dualsrm.model import Fenced, PeerSeen, Power
 
-T = TypeVar("T")
-
 
 class Gather(Protocol):
-    """Makes two calls and gives both results."""
+    """Makes calls, and returns when all are done."""
 
-    def __call__(self, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
-        """Make them."""
+    def __call__(self, *calls: Callable[[], None]) -> None:
+        """Make them, in whatever order."""
 
 
-def one_by_one(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+def one_by_one(*calls: Callable[[], None]) -> None:
     """In order."""
-    return first(), second()
+    for call in calls:
+        call()
 
 
 def look(local: Local, peer: str, gather: Gather = one_by_one) -> PeerSeen:
     """The peer as seen from here. Never raises: what cannot be seen is unknown."""
+    reached, why = None, ""
+    power, power_why, agent = Power.UNKNOWN, "", ""
+    lost_since: Mapping[str, str] = {}
 
-    def reach() -> tuple[object, str]:
+    def reach() -> None:
+        nonlocal reached, why
         try:
-            return local.reach(peer)
+            reached, why = local.reach(peer)
         except HostsideError as error:
-            return None, str(error)
+            why = str(error)
 
-    def power() -> tuple[object, str]:
+    def ask_device() -> None:
+        nonlocal power, power_why, agent
         try:
-            return local.power(peer)
+            agent = local.agent(peer)
+            power, power_why = local.power(peer)
         except HostsideError as error:
-            return Power.UNKNOWN, str(error)
+            power_why = str(error)
 
-    (reached, why), (state, power_why) = gather(reach, power)
-    try:
-        agent = local.agent(peer)
-    except HostsideError:
-        agent = ""  # host.toml cannot be used: said above
-    return PeerSeen(
-        reached=reached if isinstance(reached, bool) else None,
-        why=why,
-        power=Power(str(state)),
-        agent=agent,
-        power_why=power_why,
-        lost_since=local.lost_since(),
-    )
+    def read_log() -> None:
+        nonlocal lost_since
+        lost_since = local.lost_since()
+
+    gather(reach, ask_device, read_log)
+    return PeerSeen(reached, why, power, agent, power_why, lost_since)
 
 
 def fence(local: Local, peer: str, now: Callable[[], float]) -> Fenced:
