@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dualsrm.checks import Move, blocking, check_move
 from dualsrm.discovery import resources_of
+from dualsrm.generations import split_resources
 from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
 
 ASKED_BETWEEN_HOSTS = frozenset({"peer-link", "cpu-compatible"})
@@ -67,11 +68,13 @@ class PairOverview:
     other_resources: tuple[ResourceLine, ...]
     """Resources below no guest."""
     locked_by: LockHolder | None
+    split_brains: tuple[str, ...] = ()
+    """Resources of which each side has writes that the other lacks; a person has to say which are given up."""
 
     @property
     def healthy(self) -> bool:
         """Everything is seen, every guest that runs could move, and no window is open."""
-        if self.open_windows or any(host.trouble for host in self.hosts):
+        if self.open_windows or self.split_brains or any(host.trouble for host in self.hosts):
             return False
         return all(guest.ready_to_migrate or not guest.active for guest in self.guests)
 
@@ -97,6 +100,7 @@ def overview(snapshot: Snapshot, unfinished: str | None) -> PairOverview:
         guests=guests,
         other_resources=tuple(_resource(snapshot, name) for name in _resource_names(snapshot) if name not in used),
         locked_by=holders[0] if holders else None,
+        split_brains=split_resources(snapshot),
     )
 
 

@@ -36,11 +36,6 @@ def connected(resource: Resource) -> bool:
     return resource.connection is not None and resource.connection.state == ConnectionState.CONNECTED
 
 
-def gave_up(resource: Resource) -> bool:
-    """Whether it does not even look for its peer: by its own decision, such as on a split brain, or by a person's."""
-    return resource.connection is None or resource.connection.state == ConnectionState.STANDALONE
-
-
 def disks_differ(resource: Resource) -> str:
     """Which disks here are not UpToDate, or an empty string. A resource without a disk is not UpToDate."""
     stale = [f"{resource.name}/{one.number} is {one.disk}" for one in resource.volumes if one.disk != _GOOD]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from dualsrm.checks.case import PROBE, failed, on, passed, unknown, warning
 from dualsrm.checks.start import disks_on_drbd, neighbours
 from dualsrm.discovery import resources_of
+from dualsrm.generations import stands_alone
 from dualsrm.model import (
     Domain,
     DomainState,
@@ -24,7 +25,7 @@ from dualsrm.model import (
     Snapshot,
     Unknown,
 )
-from dualsrm.replication import connected, disks_differ, gave_up, whole
+from dualsrm.replication import connected, disks_differ, whole
 
 SIGNS_NEEDED = 2
 _FROZEN = "fencing"
@@ -85,7 +86,7 @@ def signs_of(
     meets = [one.name for one in (*mine, *others) if connected(one)]
     if meets:
         against.append(f"{', '.join(meets)} on {here} {'is' if len(meets) == 1 else 'are'} Connected to it")
-    elif parted := [one.name for one in mine if gave_up(one)]:
+    elif parted := [one.name for one in mine if stands_alone(one)]:
         untold.append(f"{', '.join(parted)} on {here} gave its peer up by itself, lost or not")
     elif mine:
         for_it.append(f"{', '.join(one.name for one in mine)} on {here} without a peer")
@@ -238,7 +239,7 @@ def _data(ask: Ask, resource: Resource, guest: str, seen: Maybe[PeerSeen]) -> It
         why = "The guest would stand still with its first write."
         yield failed(subject, seen_here, why, on(ask.to, "drbdadm", "resume-io", resource.name))
     differs = disks_differ(resource)
-    if not differs and not gave_up(resource):
+    if not differs and not stands_alone(resource):
         yield passed(subject, "UpToDate")
         return
     if not differs:

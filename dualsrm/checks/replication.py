@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from dualsrm.checks.case import Case, Findings, each_end, each_viewpoint, failed, known, on, passed, unknown, warning
 from dualsrm.checks.hosts import RECOVER
+from dualsrm.generations import is_split, split_resources
 from dualsrm.model import (
     IN_WINDOW,
     ConnectionState,
@@ -40,25 +43,33 @@ def replication_connected(case: Case, host: str, resource: Resource) -> Findings
     """Without a connection nothing arrives at the target, whatever the disks say of themselves."""
     subject = f"{resource.name} on {host}"
     state = resource.connection.state if resource.connection else ConnectionState.STANDALONE
+    if is_split(case.snapshot, resource.name):
+        yield failed(
+            subject,
+            f"{resource.name} is in split brain: each side has writes that the other lacks",
+            "Connecting detects it again and goes StandAlone again; one side's writes have to be given up by name.",
+            _connect(case, host, resource.name),
+        )
+        return
     if state is ConnectionState.CONNECTED:
         yield passed(subject, "Connected")
         return
     # A side that stands alone has to be told; one that is trying waits for the other.
-    alone = state is ConnectionState.STANDALONE
-    connect = on(host if alone else case.other(host), "drbdadm", "adjust", resource.name)
+    told = host if state is ConnectionState.STANDALONE else case.other(host)
     answer = failed if state.known else unknown
     yield answer(
         subject,
         f"seen from {host}, the connection of {resource.name} is {state.value}",
         "Writes do not reach the other host; its copy is old, and a Primary there could diverge.",
-        _unless_split(host, connect) if alone else connect,
+        _connect(case, told, resource.name),
     )
 
 
-def _unless_split(host: str, connect: str) -> str:
-    """Two sides that both wrote part again at every attempt to connect them."""
-    look = on(host, "journalctl", "-k", "-b", "-g", "Split-Brain")
-    return f"{look}: if it shows one, see docs/split-brain.md; if not: {connect}"
+def _connect(case: Case, host: str, resource: str) -> str:
+    """An adjust connects, but not two sides whose data went apart."""
+    if is_split(case.snapshot, resource):
+        return shlex.join(("dualsrm", "split-brain", "show", "--", resource))
+    return on(host, "drbdadm", "adjust", resource)
 
 
 @each_viewpoint
@@ -81,7 +92,7 @@ def _not_established(case: Case, host: str, resource: Resource) -> Findings:
                 subject,
                 f"seen from {host}, {name} has no copy on {case.other(host)}",
                 "What is written there is on one host only.",
-                on(case.other(host), "drbdadm", "adjust", resource.name),
+                _connect(case, case.other(host), resource.name),
             )
         elif peer.replication is not ReplicationState.ESTABLISHED or peer.resync_suspended:
             yield (failed if peer.replication.known else unknown)(
@@ -105,7 +116,7 @@ def _mend_replication(case: Case, host: str, resource: str, peer: PeerVolume) ->
     if peer.replication in paused or peer.resync_suspended:
         return on(host, "drbdadm", "resume-sync", resource)
     if peer.replication is ReplicationState.OFF:
-        return on(host, "drbdadm", "adjust", resource)
+        return _connect(case, host, resource)
     return _WAITS + on(host, "drbdadm", "status", resource)
 
 
@@ -124,16 +135,18 @@ def disks_up_to_date(case: Case, host: str, resource: Resource) -> Findings:
             f"{resource.name} on {host}",
             f"seen from {host}, the disk of {name} on {where} is {disk.value}",
             "Only a disk that is UpToDate has every write; the guest would go on without the others.",
-            _mend_disk(where, resource.name, number, disk),
+            _mend_disk(case, where, resource.name, number, disk),
         )
     if not bad:
         yield passed(f"{resource.name} on {host}", f"UpToDate on both sides, {len(resource.volumes)} volume(s)")
 
 
-def _mend_disk(host: str, resource: str, number: int, disk: DiskState) -> str:
+def _mend_disk(case: Case, host: str, resource: str, number: int, disk: DiskState) -> str:
     if disk in (DiskState.DISKLESS, DiskState.FAILED, DiskState.DETACHING):
         return on(host, "drbdadm", "attach", f"{resource}/{number}")
     if disk in (DiskState.INCONSISTENT, DiskState.OUTDATED, DiskState.UNKNOWN):
+        if is_split(case.snapshot, resource):
+            return _connect(case, host, resource)
         return f"connect, and wait for the resync: {on(host, 'drbdadm', 'adjust', resource)}"
     return on(host, "drbdadm", "status", resource)
 
@@ -184,7 +197,7 @@ def _mend_roles(case: Case, resource: str, seen: dict[str, Role]) -> str:
         return on(target, "drbdadm", "secondary", resource)
     if seen[source] is Role.SECONDARY:
         return on(source, "drbdadm", "primary", resource)
-    return on(target, "drbdadm", "adjust", resource)
+    return _connect(case, target, resource)
 
 
 @each_viewpoint
@@ -239,6 +252,15 @@ def files_match_kernel(case: Case, host: str) -> Findings:
     )
     if not drift:
         yield passed(host, "the kernel runs what the files say")
+        return
+    split = [name for name in split_resources(case.snapshot) if any(f" connect {name} " in line for line in drift)]
+    if split:
+        yield failed(
+            host,
+            f"on {host} {', '.join(split)} stands alone, which the files do not say",
+            "It is in split brain: an adjust would connect it, only to have it stand alone again.",
+            _connect(case, host, split[0]),
+        )
         return
     more = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
     open_windows = [

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dualsrm.checks.case import PROBE, UNKNOWN_BLOCKS, failed, lines, on, passed, unknown, warning
 from dualsrm.discovery import Elsewhere, OnDrbd, place, placements, tenants, writable_disks
+from dualsrm.generations import is_split
 from dualsrm.model import (
     ConnectionState,
     DiskState,
@@ -175,9 +176,10 @@ def _freshness(snapshot: Snapshot, name: str, mine: Resource, other: Resource | 
             f"{differs}, and on {there} it is {other.role if other else 'not up'} and {', '.join(disks) or 'unknown'}"
         )
         why = f"The disk on {there} may have writes that this one lacks."
-        yield failed(
-            f"{name} on {here}", seen, why, f"mend the replication link; on both hosts: drbdadm connect {name}"
-        )
+        fix = f"mend the replication link; on both hosts: drbdadm connect {name}"
+        if is_split(snapshot, name):
+            fix = shlex.join(("dualsrm", "split-brain", "show", "--", name))
+        yield failed(f"{name} on {here}", seen, why, fix)
     else:
         why = f"The disk on {there} is not the newer one; nothing is replicated until the link is mended."
         yield warning(f"{name} on {here}", differs, why, on(here, "drbdadm", "connect", name))

@@ -18,6 +18,7 @@ from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
 from dualsrm.cli.session import Session
+from dualsrm.cli.split_brain import split_brain
 from dualsrm.cli.status import status
 from dualsrm.cli.text import plain
 from dualsrm.config import DEFAULT_PATH, PATH_VARIABLE
@@ -43,7 +44,7 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, stop, start, failover, recover):
+for command in (status, check, migrate, stop, start, failover, split_brain, recover):
     cli.add_command(command)
 
 

@@ -74,9 +74,11 @@ class Operation(Generic[P, R]):
     """How it ended, for people."""
 
 
-def operate(session: Session, guest: str, operation: Operation[P, R], *, dry_run: bool, as_json: bool) -> int:
-    """Do it, or show what would be done; the exit code."""
-    pair = session.pair_for(guest)
+def operate(
+    session: Session, guest: str, operation: Operation[P, R], *, dry_run: bool, as_json: bool, pair: Pair | None = None
+) -> int:
+    """Do it, or show what would be done; the exit code. `pair`: where that is not the guest's to say."""
+    pair = pair or session.pair_for(guest)
     with progress_observer(quiet=as_json) as observer:
         environment = session.environment([pair], observer)
         if dry_run:

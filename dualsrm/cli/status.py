@@ -69,6 +69,10 @@ def _print(pair: PairOverview) -> None:
     for resource in pair.open_windows:
         out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
         out.print(text("  fix: dualsrm recover"))
+    for resource in pair.split_brains:
+        out.print(text(f"{plain(resource)}: split brain", "bold red"))
+        fix = shlex.join(("dualsrm", "split-brain", "show", "--", resource))
+        out.print(text(f"  fix: {plain(fix)}"), soft_wrap=True)
     for guest in pair.guests:
         if not guest.active:
             out.print(text(_off(guest)), soft_wrap=True)

@@ -14,8 +14,10 @@ from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
+from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
 from dualsrm.model import DrbdView, Host, Resource, Role, Unknown
+from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
 from dualsrm.plan.steps import (
     Alone,
     Condition,
@@ -33,7 +35,9 @@ from dualsrm.plan.steps import (
 )
 from dualsrm.replication import connected, disks_differ, replication_differs, settled_differs, whole
 
-OnDrbd: TypeAlias = FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | Alone | DisksAre | Thawed
+OnDrbd: TypeAlias = (
+    FencingIs | TwoPrimariesIs | RoleIs | Replicating | SafeToPart | Alone | DisksAre | Thawed | SplitOnDrbd
+)
 OnGuest: TypeAlias = GuestRuns | GuestDefined | GuestGone
 
 
@@ -57,6 +61,8 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
     for condition in conditions:
         if isinstance(condition, OnGuest):
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
+        elif isinstance(condition, SnapshotTaken | DataIs):
+            looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
         elif isinstance(condition, NotedOff):
             ports = environment.ports
             looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
@@ -72,6 +78,14 @@ def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False) for condition in conditions]
     return [Unmet(condition, seen) for condition in conditions if (seen := _drbd_differs(condition, view))]
+
+
+def _look_at_kept(port: HostPort, condition: SnapshotTaken | DataIs) -> list[Unmet]:
+    try:
+        seen = kept_differs(condition, port)
+    except DualsrmError as error:
+        return [Unmet(condition, error.seen, asked=False)]
+    return [Unmet(condition, seen)] if seen else []
 
 
 def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
@@ -125,6 +139,8 @@ def _drbd_differs(condition: OnDrbd, view: DrbdView) -> str:
             seen = "" if whole(resource) and not newest else disks_differ(resource)
         case Thawed():
             seen = f"it is suspended ({', '.join(resource.suspended)})" if resource.suspended else ""
+        case _:
+            seen = split_differs(condition, resource)
     return seen
 
 

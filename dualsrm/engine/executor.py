@@ -19,9 +19,11 @@ from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.shutdown import shut_down
+from dualsrm.engine.split_acts import act
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
+from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
     Command,
@@ -163,7 +165,9 @@ class Executor:
             if not missing:
                 return None
             silence = all(not one.asked and one.condition.host in not_waited_for for one in missing)
-            if silence or clock.monotonic() >= deadline:
+            # Writes that count are being overwritten: every second matters.
+            wrong_way = any(one.asked and isinstance(one.condition, Target) for one in missing)
+            if silence or wrong_way or clock.monotonic() >= deadline:
                 seen = refused.seen if refused else "; ".join(str(one) for one in missing)
                 return Failure(name, seen + self._held_by(missing), refused.fix if refused else "", missing)
             clock.sleep(POLL_S)
@@ -201,10 +205,8 @@ class Executor:
     def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
         for command, resources in together(commands):
             match command:
-                case Arm():
-                    port.arm(self._window_of(command))
-                case Disarm():
-                    port.disarm()
+                case Arm() | Disarm():
+                    port.arm(self._window_of(command)) if isinstance(command, Arm) else port.disarm()
                 case SetFencing() | SetTwoPrimaries() | Promote() | PromoteForced() | Demote():
                     _change(port, command, resources)
                 case DestroyDomain(guest=guest):
@@ -215,6 +217,8 @@ class Executor:
                     port.start(guest)
                 case Fence() | ConfirmOff():
                     self._see_off(port, command)
+                case TakeSnapshot() | Disconnect() | Connect():
+                    act(port, command)
                 case MigrateLive() | ShutDown():
                     raise AssertionError(f"`{command}` stands alone in its step")
 

@@ -116,6 +116,32 @@ def interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A guest that was failed over: where it ran before, and since when on the other host."""
+
+    guest: str
+    lost: str
+    to: str
+    at: str
+    operation: str
+
+
+def failed_over(directory: Path, pair: str) -> tuple[Moved, ...]:
+    """What the journals say of failovers on a pair, oldest first. They inform a person; nothing is decided by them."""
+    found = []
+    for path in _not_running(directory):
+        lines = _lines(path)
+        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        if (intent.get("verb"), intent.get("pair")) != ("failover", pair):
+            continue
+        for line in lines:
+            if line.get("kind") == "guest" and line.get("outcome") == "failed over":
+                guest, lost, to, at = (line.get("guest"), intent.get("lost"), intent.get("to"), line.get("at"))
+                found.append(Moved(str(guest), str(lost), str(to), str(at), path.stem))
+    return tuple(found)
+
+
 def over(directory: Path) -> frozenset[str]:
     """Operations of this manager that run no more, ended or interrupted: a lock that names one is a leftover."""
     return frozenset(path.stem for path in _not_running(directory))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
 from dualsrm.errors import DualsrmError
-from dualsrm.model import CpuVerdict, HostView, LockHolder, Maybe, Pair, Snapshot, Unknown
+from dualsrm.generations import to_compare
+from dualsrm.model import CpuVerdict, Generation, HostView, LockHolder, Maybe, Pair, Snapshot, Unknown
 
 
 def observe(environment: Environment, pair: Pair, *, guest: str | None = None, under_lock: bool = False) -> Snapshot:
@@ -25,7 +26,7 @@ def observe(environment: Environment, pair: Pair, *, guest: str | None = None, u
         if not under_lock:
             looks.append(partial(_lock_holder, environment, pair, host))
     seen = environment.gather(looks)
-    return Snapshot(
+    snapshot = Snapshot(
         pair=pair,
         views={view.name: view for view in seen if isinstance(view, HostView)},
         locks=dict.fromkeys(pair.hosts)
@@ -33,6 +34,28 @@ def observe(environment: Environment, pair: Pair, *, guest: str | None = None, u
         else {lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
         hosts={host: environment.ports[host].host for host in pair.hosts},
     )
+    return _with_generations(environment, snapshot)
+
+
+def _with_generations(environment: Environment, snapshot: Snapshot) -> Snapshot:
+    """A side that stands alone may be in split brain: the identifiers of both tell. A healthy pair is not asked."""
+    asked = to_compare(snapshot)
+    looks = [partial(_generations_of, environment, host, wanted) for host, wanted in asked.items()]
+    return (
+        replace(snapshot, generations=dict(zip(asked, environment.gather(looks), strict=True))) if asked else snapshot
+    )
+
+
+def _generations_of(
+    environment: Environment, host: str, wanted: Mapping[str, tuple[int, ...]]
+) -> dict[str, Maybe[tuple[Generation, ...]]]:
+    found: dict[str, Maybe[tuple[Generation, ...]]] = {}
+    for name, volumes in wanted.items():
+        try:
+            found[name] = environment.ports[host].split.generations(name, volumes)
+        except DualsrmError as error:
+            found[name] = Unknown(error.seen, error.fix)
+    return found
 
 
 def cpu_verdict(

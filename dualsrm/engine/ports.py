@@ -12,11 +12,13 @@ from enum import Enum
 from typing import Protocol
 
 from dualsrm.model import (
+    Backing,
     CpuVerdict,
     Domain,
     DomainState,
     DrbdView,
     Fenced,
+    Generation,
     Host,
     HostView,
     LockHolder,
@@ -93,8 +95,34 @@ class StopWay(Enum):
     """The power button, which a guest may ignore, above all while it boots."""
 
 
+class SplitPort(Protocol):
+    """What settling a split brain asks of one host."""
+
+    def generations(self, resource: str, volumes: tuple[int, ...]) -> tuple[Generation, ...]:
+        """`drbdadm get-gi` of each volume. Raises when it cannot be read."""
+
+    def disconnect(self, resource: str) -> None:
+        """`drbdadm disconnect`; a no-op where it stands alone."""
+
+    def connect(self, resource: str, *, discard: bool) -> None:
+        """`drbdadm connect`; with `discard` its own writes give way (`--discard-my-data`), which no Primary may do."""
+
+    def backing(self, resource: str, volumes: tuple[int, ...]) -> tuple[Backing, ...]:
+        """The logical volume below each volume. Raises where there is none."""
+
+    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int) -> None:
+        """`lvcreate --snapshot`; a no-op when it is there."""
+
+    def snapshot_origin(self, group: str, name: str) -> str | None:
+        """The origin of a snapshot that can be read; None when there is none."""
+
+
 class HostPort(Protocol):
     """One host."""
+
+    @property
+    def split(self) -> SplitPort:
+        """For a split brain."""
 
     @property
     def host(self) -> Host:

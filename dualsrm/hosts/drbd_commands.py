@@ -43,17 +43,22 @@ class DrbdCommands:
 
     def _run(self, resources: Sequence[str], *words: str) -> None:
         host = self._ssh.host.name
-        for resource in resources:
-            if not _NAME.fullmatch(resource):
-                raise CommandFailed(
-                    f"{clean(resource, 80)!r} is no name of a DRBD resource",
-                    why="nothing was run",
-                    fix="drbdadm sh-resources",
-                )
+        checked_names(resources)
         argv = ["drbdadm", *words, *resources]
         done = self._ssh.run(argv, deadline_s=DRBD_CHANGE_S * len(resources))
         if done.exit != 0:
             raise refusal(f"`{' '.join(argv)}` on {host}", done)
+
+
+def checked_names(resources: Sequence[str]) -> None:
+    """Raises for one that drbdadm could take for something else."""
+    for resource in resources:
+        if not _NAME.fullmatch(resource):
+            raise CommandFailed(
+                f"{clean(resource, 80)!r} is no name of a DRBD resource",
+                why="nothing was run",
+                fix="drbdadm sh-resources",
+            )
 
 
 def refusal(what: str, done: Completed) -> CommandFailed:

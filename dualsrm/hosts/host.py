@@ -26,6 +26,7 @@ from dualsrm.hosts.libvirt.view import LibvirtReader
 from dualsrm.hosts.locks import HostLocks
 from dualsrm.hosts.probe import Scope, available_memory_of, drbd_of, probe, system_of
 from dualsrm.hosts.scripts import script_argv
+from dualsrm.hosts.split import SplitCommands
 from dualsrm.hosts.ssh import SshConnection, SshSettings
 from dualsrm.hosts.ssh.failures import is_silence
 from dualsrm.hosts.text import clean
@@ -68,6 +69,7 @@ class RealHost:
         self._libvirt = LibvirtConnection(self._ssh, libvirt_uri)
         self._reader = LibvirtReader(self._libvirt)
         self._drbd = DrbdCommands(self._ssh)
+        self.split = SplitCommands(self._ssh)
         self._locks = HostLocks(self._ssh)
         self._guards = HostGuards(self._ssh)
         self._fencing = HostFencing(self._ssh)

@@ -22,6 +22,7 @@ from dualsrm.model.drbd import (
 from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 from dualsrm.model.findings import Finding, Severity
+from dualsrm.model.generations import Backing, Generation
 from dualsrm.model.libvirt import CpuVerdict, Disk, Domain, DomainState, HostDevice, LibvirtView, Nic
 from dualsrm.model.peer import Fenced, PeerError, PeerSeen, Power, parse_fenced, parse_peer_seen
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
@@ -29,6 +30,7 @@ from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_
 __all__ = [
     "AT_REST",
     "IN_WINDOW",
+    "Backing",
     "Connection",
     "ConnectionState",
     "CpuVerdict",
@@ -40,6 +42,7 @@ __all__ = [
     "FenceHandler",
     "Fenced",
     "Finding",
+    "Generation",
     "Host",
     "HostDevice",
     "HostView",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dualsrm.model.drbd import DrbdView
 from dualsrm.model.facts import Maybe
+from dualsrm.model.generations import Generation
 from dualsrm.model.libvirt import CpuVerdict, LibvirtView
 
 
@@ -89,6 +90,8 @@ class Snapshot:
     """By host: who holds the pair's lock there; None when it is free."""
     hosts: Mapping[str, Host] = field(default_factory=dict)
     """The hosts as configured, for the addresses that a check compares or a command names; may be left out."""
+    generations: Mapping[str, Mapping[str, Maybe[tuple[Generation, ...]]]] = field(default_factory=dict)
+    """By host and resource, of those only that stand alone somewhere: nobody else's are asked for."""
 
     def view(self, host: str) -> HostView:
         """The view of one host of the pair."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
+from dualsrm.plan.split_steps import SplitCommand, SplitCondition
 
 # --- commands -------------------------------------------------------------------------------------
 
@@ -204,6 +205,7 @@ Command: TypeAlias = (
     | StartDomain
     | Fence
     | ConfirmOff
+    | SplitCommand
 )
 
 
@@ -364,6 +366,7 @@ Condition: TypeAlias = (
     | Alone
     | DisksAre
     | Thawed
+    | SplitCondition
 )
 
 
@@ -372,10 +375,7 @@ Condition: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a plan. Its commands are idempotent, but for `MigrateLive`.
-
-    `MigrateLive`, `ShutDown` and `StartDomain` stand alone.
-    """
+    """One step. Its commands are idempotent, but for `MigrateLive`; that, `ShutDown` and `StartDomain` stand alone."""
 
     name: str
     do: tuple[Command, ...]

@@ -136,7 +136,7 @@ def _started_again(lab: LabHandle, host: str) -> None:
 
 
 def _discard(lab: LabHandle, *, victim: str, kept: str) -> None:
-    """Both wrote alone: by hand, what the victim wrote is given up (docs/split-brain.md)."""
+    """Both wrote alone: by hand, what the victim wrote is given up."""
     wait_for(f"{victim} to find the split brain", lambda: "StandAlone" in lab.events(victim), 120)
     for name in sorted(lab.roles(victim)):
         if "StandAlone" in lab.events(victim, name):

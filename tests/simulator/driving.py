@@ -18,6 +18,10 @@ from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
 from dualsrm.engine.report import MoveReport, MoveState
+from dualsrm.engine.resolve import Prepared as PreparedResolve
+from dualsrm.engine.resolve import ResolveReport, run_resolve
+from dualsrm.engine.resolve import Wanted as WantedResolve
+from dualsrm.engine.split_brain import SplitShown, show
 from dualsrm.errors import Refused
 from dualsrm.plan.cold import Patience
 from tests.simulator.pair import Reported, SimPair
@@ -146,6 +150,17 @@ class Manager:
         """A whole failover."""
         wanted = Wanted(guest, to, confirm_off, "anna@desk", accept_data_loss)
         return self.ending(lambda: run_failover(self.environment, self.pair.pair, wanted, state_directory=self.state))
+
+    def show_split(self, name: str | None = None) -> tuple[SplitShown, ...]:
+        """What stands alone."""
+        return self.ending(lambda: show(self.environment, self.pair.pair, name, self.state))
+
+    def resolve(
+        self, victim: str, *resources: str, snapshot: bool = False, deadline_s: float = 60.0
+    ) -> tuple[PreparedResolve, ResolveReport | None]:
+        """Discard one side's writes."""
+        wanted = WantedResolve(victim, resources, "anna@desk", snapshot, None, deadline_s)
+        return self.ending(lambda: run_resolve(self.environment, self.pair.pair, wanted, state_directory=self.state))
 
     def recover(self, *, take_over: bool = False) -> RecoveryReport:
         """A whole recovery."""

@@ -42,6 +42,15 @@ OUTCOMES: Final = {
         "in doubt",
         *_ANY,
     ),
+    "split-brain-resolve": (
+        "resolved",
+        "nothing to do",
+        "untouched",
+        "resyncing",
+        "resync the wrong way",
+        "not resolved",
+        *_ANY,
+    ),
     "recover": ("ok", "needs_attention", "in_doubt", *_ANY),
     OTHER: (OTHER,),
 }
@@ -55,6 +64,7 @@ SUCCESSES: Final = {
     "stop": ("stopped", "nothing to do"),
     "start": ("started", "nothing to do"),
     "failover": ("failed over", "nothing to do"),
+    "split-brain-resolve": ("resolved", "nothing to do"),
     "recover": ("ok",),
 }
 METHODS: Final = {"migrate": ("live", "cold")}

@@ -234,9 +234,15 @@ class SimDrbd:
             node.disk = DiskState.OUTDATED
             self._note(f"the disk of {node.resource} on {node.host} is Outdated")
 
-    def connect(self, host: str, resource: str) -> None:
-        """`drbdadm connect`: a StandAlone side seeks its peer again, with the options of its file on 8.4."""
+    def connect(self, host: str, resource: str, *, discard: bool = False) -> None:
+        """`drbdadm connect`: a StandAlone side seeks its peer again, with the options of its file on 8.4.
+
+        No Primary discards (capture drbd9/commands.nine2.log, "discard-my-data while primary").
+        """
         node = self.node(host, resource)
+        if discard and node.role is Role.PRIMARY:
+            raise KernelRefused(f"drbdadm connect {resource}", "(123) --discard-my-data not allowed when primary.")
+        node.discards = discard
         if node.connection is ConnectionState.STANDALONE:
             self._set_connection(node, ConnectionState.CONNECTING, "drbdadm connect")
             self.try_connect(resource)
@@ -365,6 +371,7 @@ class SimDrbd:
     def disconnect(self, host: str, resource: str, cause: str) -> None:
         """This side ends the connection and says so."""
         node = self.nodes[host, resource]
+        node.discards = False
         told = self.joined(node)
         self._remember(resource)
         if node.connected:
@@ -428,6 +435,9 @@ class SimDrbd:
         verdict = rules.compare_generations(_generations(first), _generations(second))
         if verdict is Handshake.NO_SYNC:
             verdict = rules.after_a_crash((first.role, first.crashed), (second.role, second.crashed))
+        if verdict is Handshake.SPLIT_BRAIN and first.discards is not second.discards:
+            # drbd_receiver.c drbd_sync_handshake: DISCARD_MY_DATA of one side, and not of the other, decides.
+            verdict = Handshake.SECOND_IS_SOURCE if first.discards else Handshake.FIRST_IS_SOURCE
         source, target = (second, first) if verdict is Handshake.SECOND_IS_SOURCE else (first, second)
         syncs = verdict is not Handshake.NO_SYNC
         if why := self._refuses_handshake(first, second, verdict, target if syncs else None):
@@ -440,7 +450,7 @@ class SimDrbd:
             self._set_connection(node, ConnectionState.CONNECTED, "handshake")
             node.replication, node.peer_known = ReplicationState.ESTABLISHED, DiskState.UNKNOWN
             node.connects += 1
-            node.rotates_later = False
+            node.rotates_later = node.discards = False
         for node in (first, second):
             node.suspended.discard("fencing")  # case 2 of drbd_state.c after_state_ch: it goes on by resending
             self._complete(node)
@@ -473,6 +483,9 @@ class SimDrbd:
     def _resync(self, source: Node, target: Node) -> None:
         source.replication, target.replication = ReplicationState.SYNC_SOURCE, ReplicationState.SYNC_TARGET
         source.disk, target.disk = DiskState.UP_TO_DATE, DiskState.INCONSISTENT
+        if source.bitmap_uuid:
+            # drbd_gen_and_send_sync_uuid: the target's current is the source's bitmap UUID meanwhile: it is behind.
+            target.current_uuid, target.bitmap_uuid = source.bitmap_uuid, 0
         connects = source.connects
 
         def done() -> None:

@@ -31,6 +31,7 @@ from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
 from tests.simulator.pair.job import SimJob
 from tests.simulator.pair.local import SimLocal
 from tests.simulator.pair.migration import LibvirtRefused
+from tests.simulator.pair.split import SimSplitPort
 from tests.simulator.pair.state import Machine, Record
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class SimHostPort:
     def host(self) -> Host:
         """The host as configured."""
         return self._host
+
+    @property
+    def split(self) -> SimSplitPort:
+        """For a split brain."""
+        return SimSplitPort(self, self._pair)
 
     @property
     def _machine(self) -> Machine:

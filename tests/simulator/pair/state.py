@@ -58,6 +58,8 @@ class Node:
     """Writes on this disk that neither reached the peer nor were acknowledged."""
     unsent: bool = False
     """An option was changed that the peer has not been told of."""
+    discards: bool = False
+    """Connecting with --discard-my-data."""
     two_primaries: bool = False
     protocol: str = "C"
     fencing: str = AT_REST
@@ -191,6 +193,10 @@ class Machine:
     peer_link: Maybe[str] | None = None
     """What reach_peer answers; None: the peer's name, if the peer is up."""
     locks: dict[str, LockHolder] = field(default_factory=dict)
+    snapshots: dict[str, str] = field(default_factory=dict)
+    """LVM snapshots: name to origin."""
+    free_in_group: int | None = 1 << 30
+    """Bytes left in the volume group; None: the disks are no logical volumes."""
     handler: bool = True
     """Whether DRBD's files name dualsrm's fence-peer handler."""
     boots: int = 0

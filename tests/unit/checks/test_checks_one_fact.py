@@ -169,7 +169,7 @@ REPLICATION = (
     Changed("down there", b.change_drbd(OK, BETA, resources=()), "resource-up", FAILED, ("web", "beta"),
             "ssh beta 'drbdadm up web'", also=tuple(check.id for check in REGISTRY)),
     Changed("standalone", b.change_connection(OK, BETA, state=STANDALONE), "replication-connected", FAILED,
-            ("StandAlone", "beta"), "if it shows one, see docs/split-brain.md; if not: ssh beta 'drbdadm adjust web'"),
+            ("StandAlone", "beta"), "ssh beta 'drbdadm adjust web'"),
     Changed("connecting", b.change_connection(OK, BETA, state=ConnectionState.CONNECTING), "replication-connected",
             FAILED,
             ("Connecting",), "ssh alpha 'drbdadm adjust web'"),

@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from dualsrm.engine import cold, failover_report, report
+from dualsrm.engine import cold, failover_report, report, resolve
 from dualsrm.errors import ExitCode
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -25,6 +25,7 @@ def test_every_exit_code_is_described_once() -> None:
         ("States of a move", report.EXIT_CODES),
         ("States of a stop or a start", cold.EXIT_CODES),
         ("States of a failover", failover_report.EXIT_CODES),
+        ("States of a split brain", resolve.EXIT_CODES),
     ],
 )
 def test_every_state_is_described_once_with_its_code(section: str, codes: Mapping[Enum, ExitCode]) -> None:

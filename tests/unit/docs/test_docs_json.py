@@ -22,7 +22,18 @@ from tests.unit.docs.pages import DOCS, rows, sections
 Document = dict[str, Any]
 FINDING = "A finding"
 OPERATIONS = ("migrate", "stop", "start")
-KINDS = ("status", "check", "migrate", "stop", "start", "failover", "recover", "error")
+KINDS = (
+    "status",
+    "check",
+    "migrate",
+    "stop",
+    "start",
+    "failover",
+    "split-brain",
+    "split-brain-resolve",
+    "recover",
+    "error",
+)
 
 
 @pytest.fixture
@@ -131,7 +142,52 @@ def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("check", "no such guest")
 
 
-SCENARIOS = dict(zip(KINDS, (_status, _check, _migrate, _stop, _start, _failover, _recover, _error), strict=True))
+def _split_brain(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    pair.cut_link("db-log")
+    pair.clock.advance(60)
+    pair.drbd.disconnect(BETA, "db-log", "drbdadm disconnect")
+    yield run("split-brain", "show")  # behind, and counted by the side that still seeks
+    _split(pair, run, "web", "web")
+    yield run("split-brain", "show", "web")
+
+
+def _split(pair: SimPair, run: Callable[..., Document], guest: str, *resources: str) -> None:
+    pair.machines[BETA].fence = "works"
+    pair.cut_off(ALPHA)
+    pair.clock.advance(60)
+    run("failover", guest, "--to", BETA)
+    pair.clock.advance(30)
+    pair.power_on(ALPHA)
+    pair.reach_again(ALPHA)
+    pair.heal_management_between_hosts()
+    for name in resources:
+        pair.heal_link(name)
+    pair.clock.advance(30)
+
+
+def _split_brain_resolve(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    _split(pair, run, "db", "db-data", "db-log")
+    pair.drbd.connect(ALPHA, "db-log")  # one that seeks its peer has counted
+    resolve = ("split-brain", "resolve", "db-data", "db-log", "--victim")
+    yield run(*resolve, BETA)  # it runs there: refused
+    yield run(*resolve, ALPHA, "--dry-run")
+    yield run(*resolve, ALPHA, "--snapshot")
+    yield run(*resolve, ALPHA)
+
+
+_BUILDERS = (
+    _status,
+    _check,
+    _migrate,
+    _stop,
+    _start,
+    _failover,
+    _split_brain,
+    _split_brain_resolve,
+    _recover,
+    _error,
+)
+SCENARIOS = dict(zip(KINDS, _BUILDERS, strict=True))
 
 
 # --- shapes ---------------------------------------------------------------------------------------
