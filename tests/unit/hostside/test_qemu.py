@@ -31,6 +31,8 @@ class Guest:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.process.stdout.readline()
+        # It has said its line and may not sleep yet: on a busy machine the first look saw it running.
+        assert eventually(lambda: self.state == "S")
 
     def libvirt_says(self, *words: str) -> None:
         """`virsh` notes the state of the process at each call; an empty word is a call that fails."""
