@@ -54,6 +54,8 @@ def recover(lab: LabHandle, guests: Sequence[str], begin: Callable[[str, str], C
     writing = time.time()
     lab.lab("power", "on", lost)
     wait_for(f"{lost} to be resynced", lambda: lab.whole(here) and lab.whole(lost), _DEADLINE_S)
+    if lab.dualsrm("reprotect", lost).exit != 0:
+        raise click.ClickException(f"{lost} was not taken back")
     for guest in RESOURCES:
         if lab.host_of(guest) is None and lab.dualsrm("start", guest, "--on", here).exit != 0:
             raise click.ClickException(f"{guest} does not start")

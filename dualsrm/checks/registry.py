@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dualsrm.checks import disks, guest, hosts, policy, replication, target
+from dualsrm.checks import disks, guest, hosts, policy, quarantine, replication, target
 from dualsrm.checks.case import Run
 
 
@@ -21,6 +21,7 @@ REGISTRY: tuple[Check, ...] = (
     Check("host-answers", "ssh, DRBD and libvirt of both hosts answer", hosts.host_answers),
     Check("pair-unlocked", "no other operation holds the pair's lock", hosts.pair_unlocked),
     Check("journal-closed", "no earlier operation is unfinished", hosts.journal_closed),
+    Check("quarantine", "the target has been resynced since it was lost", quarantine.quarantine),
     Check("peer-link", "the source's libvirtd reaches the target's with its own credentials", hosts.peer_link),
     Check("no-other-manager", "nobody else manages DRBD or the guests", hosts.no_other_manager),
     Check("guest-on-source", "the guest runs, or is paused by a person, on the source", guest.guest_on_source),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dualsrm.checks.case import PROBE, UNKNOWN_BLOCKS, failed, lines, on, passed, unknown, warning
+from dualsrm.checks.quarantine import not_quarantined
 from dualsrm.discovery import Elsewhere, OnDrbd, place, placements, tenants, writable_disks
 from dualsrm.generations import is_split
 from dualsrm.model import (
@@ -37,6 +38,7 @@ def check_start(
         replace(finding, check="start")
         for finding in (
             *_operations(snapshot, unfinished),
+            *not_quarantined(snapshot, here),
             *_nowhere_active(snapshot, domain),
             *_disks(snapshot, domain, here),
             *_same_disks(snapshot, domain.name),

@@ -13,10 +13,12 @@ import click
 from dualsrm import __version__
 from dualsrm.cli.check import check
 from dualsrm.cli.cold import start, stop
+from dualsrm.cli.failback import failback
 from dualsrm.cli.failover import failover
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
+from dualsrm.cli.reprotect import reprotect
 from dualsrm.cli.session import Session
 from dualsrm.cli.split_brain import split_brain
 from dualsrm.cli.status import status
@@ -44,7 +46,7 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, stop, start, failover, split_brain, recover):
+for command in (status, check, migrate, stop, start, failover, reprotect, failback, split_brain, recover):
     cli.add_command(command)
 
 

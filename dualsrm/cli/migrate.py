@@ -60,7 +60,7 @@ def migrate(
             return prepared, report
         return prepared, fall_back(environment, pair, prepared, report, patience=patience, state_directory=state)
 
-    operation = Operation("migrate", prepare, run, subject=_subject, title=_title, lines=_lines)
+    operation = Operation("migrate", prepare, run, subject=_subject, title=_title, lines=lines)
     return operate(session, guest, operation, dry_run=dry_run, as_json=as_json)
 
 
@@ -74,7 +74,8 @@ def _title(prepared: Prepared) -> str:
     return f"{plain(goal.guest)} from {goal.source} to {goal.target}"
 
 
-def _lines(report: MoveReport) -> tuple[str, str]:
+def lines(report: MoveReport) -> tuple[str, str]:
+    """How it ended, for people."""
     ended, total = f"{plain(report.guest)}: {report.state.value}", f"total {duration(report.total_s)}"
     way = f"({report.source} -> {report.target})"
     if report.method == "cold":

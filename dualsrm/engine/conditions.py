@@ -16,7 +16,8 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
-from dualsrm.model import DrbdView, Host, Resource, Role, Unknown
+from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
+from dualsrm.plan.reprotect_steps import Lifted
 from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
 from dualsrm.plan.steps import (
     Alone,
@@ -63,7 +64,7 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
         elif isinstance(condition, SnapshotTaken | DataIs):
             looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
-        elif isinstance(condition, NotedOff):
+        elif isinstance(condition, NotedOff | Lifted):
             ports = environment.ports
             looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
         else:
@@ -96,12 +97,21 @@ def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
     return [Unmet(condition, seen)] if seen else []
 
 
-def _look_at_note(port: HostPort, peer: Host, condition: NotedOff) -> list[Unmet]:
+def _look_at_note(port: HostPort, peer: Host, condition: NotedOff | Lifted) -> list[Unmet]:
     try:
-        by = port.confirmed_off(peer)
+        seen = _note_differs(condition, port.noted(peer))
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False)]
-    return [] if by else [Unmet(condition, f"{condition.host} has no such note: {peer.name} may have answered it")]
+    return [Unmet(condition, seen)] if seen else []
+
+
+def _note_differs(condition: NotedOff | Lifted, noted: Noted) -> str:
+    host, peer = condition.host, condition.peer
+    if isinstance(condition, Lifted):
+        return f"{peer} is in quarantine, as noted on {host}" if noted.quarantined else ""
+    if noted.off_by is None:
+        return f"{host} has no such note: {peer} may have answered it"
+    return "" if noted.quarantined else f"{host} has not put {peer} in quarantine"
 
 
 def _guest_differs(condition: OnGuest, port: HostPort) -> str:

@@ -17,12 +17,14 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.resync import await_resync
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.shutdown import shut_down
 from dualsrm.engine.split_acts import act
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
+from dualsrm.plan.reprotect_steps import AwaitResync, LiftQuarantine
 from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
@@ -53,6 +55,9 @@ POLL_S = 0.5
 
 GONE_S = 60.0
 """How long a QEMU that was ended may take to exit: it waits for writes that are under way."""
+
+RESYNCED_S = 30.0
+"""The target of a resync calls it over a moment before the source does."""
 
 
 class Executor:
@@ -86,6 +91,8 @@ class Executor:
                     failure = self._stop_asked(step) or self._shut_down(step, command)
                 case (StartDomain(),):
                     failure = self._stop_asked(step) or self._start(step)
+                case (AwaitResync() as command,):
+                    failure = self._stop_asked(step) or self._await(step, command)
                 case _:
                     failure = self._stop_asked(step) or self._do(step)
             if failure is not None:
@@ -134,6 +141,11 @@ class Executor:
         if failure is None or refused is None:
             return failure
         return replace(failure, seen=f"{refused.seen}; {failure.seen}", fix=refused.fix)
+
+    def _await(self, step: Step, command: AwaitResync) -> Failure | None:
+        seen = await_resync(self._environment, command, step.deadline_s)
+        failure = self._reach(step.name, (), step.verify, 0.0 if seen else RESYNCED_S, insist=False)
+        return failure and replace(failure, seen=seen or failure.seen)
 
     def _stop_asked(self, step: Step) -> Failure | None:
         """Stopping is safe at any step that can still be undone."""
@@ -215,19 +227,22 @@ class Executor:
                     port.define(self._environment.ports[origin].definition(guest))
                 case StartDomain(guest=guest):
                     port.start(guest)
-                case Fence() | ConfirmOff():
-                    self._see_off(port, command)
+                case Fence() | ConfirmOff() | LiftQuarantine():
+                    self._about_peer(port, command)
                 case TakeSnapshot() | Disconnect() | Connect():
                     act(port, command)
-                case MigrateLive() | ShutDown():
+                case MigrateLive() | ShutDown() | AwaitResync():
                     raise AssertionError(f"`{command}` stands alone in its step")
 
-    def _see_off(self, port: HostPort, command: Fence | ConfirmOff) -> None:
+    def _about_peer(self, port: HostPort, command: Fence | ConfirmOff | LiftQuarantine) -> None:
         peer = self._environment.ports[command.peer].host
-        if isinstance(command, ConfirmOff):
-            port.confirm_off(peer, command.by)
+        if isinstance(command, LiftQuarantine):
+            port.lift_quarantine(peer)
             return
-        self._fenced = fenced = port.fence(peer)
+        if isinstance(command, ConfirmOff):
+            port.confirm_off(peer, command.by, self._journal.operation)
+            return
+        self._fenced = fenced = port.fence(peer, self._journal.operation)
         self._note("fenced", peer=command.peer, **asdict(fenced))
         if not fenced.off:
             raise CommandFailed(f"{command.peer} was not seen off: {fenced.why}")

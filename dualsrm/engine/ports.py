@@ -23,6 +23,7 @@ from dualsrm.model import (
     HostView,
     LockHolder,
     Maybe,
+    Noted,
     PeerSeen,
     Window,
 )
@@ -219,17 +220,25 @@ class HostPort(Protocol):
     def peer_seen(self, peer: Host) -> Maybe[PeerSeen]:
         """The peer as this host sees it: whether it answers, and what its fence device says. Never raises."""
 
-    def fence(self, peer: Host) -> Fenced:
+    def fence(self, peer: Host, operation: str) -> Fenced:
         """Switch the peer off by the fence device this host has for it, see it off, and note that here.
+
+        It is put in quarantine for that operation, which outlives a boot of this host.
 
         That it is not off is in the answer; raises only when there is none.
         """
 
-    def confirm_off(self, peer: Host, by: str) -> None:
-        """Note here that the peer is off, and who says so: then DRBD's handler lets this side be promoted."""
+    def confirm_off(self, peer: Host, by: str, operation: str) -> None:
+        """Note here that the peer is off, and who says so: then DRBD's handler lets this side be promoted.
 
-    def confirmed_off(self, peer: Host) -> str | None:
-        """Who says that the peer is off, as noted here lately."""
+        It is put in quarantine for that operation as well.
+        """
+
+    def noted(self, peer: Host) -> Noted:
+        """What is written down here of the peer."""
+
+    def lift_quarantine(self, peer: Host) -> None:
+        """The peer has all data again: it may be promoted and started on."""
 
     def start_migration(self, guest: str, target: Host) -> MigrationJob:
         """Start a P2P live migration from this host; returns at once."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from dualsrm.errors import CommandFailed, DualsrmError
 from dualsrm.hosts.deadlines import FENCE_S, NOTED_S, PEER_STATUS_S
 from dualsrm.hosts.ssh import Completed, SshConnection
 from dualsrm.hosts.text import clean
-from dualsrm.model import Fenced, Maybe, PeerError, PeerSeen, Unknown, parse_fenced, parse_peer_seen
+from dualsrm.model import (
+    Fenced,
+    Maybe,
+    Noted,
+    PeerError,
+    PeerSeen,
+    Unknown,
+    parse_fenced,
+    parse_noted,
+    parse_peer_seen,
+)
 
 _PROGRAM: Final = "dualsrm-host"
 
@@ -30,26 +40,30 @@ class HostFencing:
             said = error.seen if isinstance(error, DualsrmError) else f"{_PROGRAM} peer-status: {error}"
             return Unknown(said, f"on {self._ssh.host.name}: {_PROGRAM} version; both hosts need this release")
 
-    def fence(self, peer: str) -> Fenced:
-        """Switch it off by the device in host.toml; how that ended."""
-        done = self._ssh.run([_PROGRAM, "fence", "--", peer], deadline_s=FENCE_S)
+    def fence(self, peer: str, operation: str) -> Fenced:
+        """Switch it off by the device in host.toml, and put it in quarantine; how that ended."""
+        done = self._ssh.run([_PROGRAM, "fence", f"--quarantine={operation}", "--", peer], deadline_s=FENCE_S)
         try:
             return parse_fenced(done.stdout)
         except PeerError as error:
             raise self._failed("fence", done) from error
 
-    def confirm_off(self, peer: str, by: str) -> None:
-        """Note there that somebody says the peer is off."""
-        self._run(["peer-is-off", f"--by={by}", "--", peer], NOTED_S)
+    def confirm_off(self, peer: str, by: str, operation: str) -> None:
+        """Note there that somebody says the peer is off, and put it in quarantine."""
+        self._run(["peer-is-off", f"--by={by}", f"--quarantine={operation}", "--", peer], NOTED_S)
 
-    def confirmed_off(self, peer: str) -> str | None:
-        """Who says so, as noted there."""
+    def noted(self, peer: str) -> Noted:
+        """What is written down there."""
         done = self._run(["peer-status", "--noted", "--", peer], NOTED_S)
         try:
-            by = json.loads(done.stdout)["confirmed_off"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            found = parse_noted(done.stdout)
+        except PeerError as error:
             raise self._failed("peer-status", done) from error
-        return clean(by) if isinstance(by, str) else None
+        return replace(found, off_by=clean(found.off_by)) if found.off_by is not None else found
+
+    def lift_quarantine(self, peer: str) -> None:
+        """The peer has all data again."""
+        self._run(["lift-quarantine", "--", peer], NOTED_S)
 
     def _run(self, words: Sequence[str], deadline_s: float) -> Completed:
         done = self._ssh.run([_PROGRAM, *words], deadline_s=deadline_s)

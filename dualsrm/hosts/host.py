@@ -40,6 +40,7 @@ from dualsrm.model import (
     LibvirtView,
     LockHolder,
     Maybe,
+    Noted,
     PeerSeen,
     Unknown,
     Window,
@@ -246,17 +247,21 @@ class RealHost:
         """Its peer as this host sees it."""
         return self._fencing.peer_seen(peer.name)
 
-    def fence(self, peer: Host) -> Fenced:
-        """Switch its peer off by the device in host.toml."""
-        return self._fencing.fence(peer.name)
+    def fence(self, peer: Host, operation: str) -> Fenced:
+        """Switch its peer off by the device in host.toml, and put it in quarantine."""
+        return self._fencing.fence(peer.name, operation)
 
-    def confirm_off(self, peer: Host, by: str) -> None:
-        """Note that its peer is off."""
-        self._fencing.confirm_off(peer.name, by)
+    def confirm_off(self, peer: Host, by: str, operation: str) -> None:
+        """Note that its peer is off, and put it in quarantine."""
+        self._fencing.confirm_off(peer.name, by, operation)
 
-    def confirmed_off(self, peer: Host) -> str | None:
-        """Who says that its peer is off."""
-        return self._fencing.confirmed_off(peer.name)
+    def noted(self, peer: Host) -> Noted:
+        """What is written down there of its peer."""
+        return self._fencing.noted(peer.name)
+
+    def lift_quarantine(self, peer: Host) -> None:
+        """Its peer has all data again."""
+        self._fencing.lift_quarantine(peer.name)
 
     def define(self, xml: str) -> None:
         """Define a guest here."""

@@ -9,9 +9,10 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+from urllib.parse import unquote
 
 from dualsrm.errors import CommandFailed
 from dualsrm.hosts.deadlines import DRBD_READ_S, PROBE_S
@@ -20,7 +21,7 @@ from dualsrm.hosts.drbd.view import DumpError, drbd_view
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.hosts.text import clean
-from dualsrm.model import DrbdView, Maybe, SystemView, Unknown
+from dualsrm.model import DrbdView, Maybe, Quarantine, SystemView, Unknown, parse_quarantine
 
 _LAST: Final = "complete"
 
@@ -132,13 +133,23 @@ def system_of(answer: Probe) -> Maybe[SystemView]:
         return interfaces
     if isinstance(managers, Unknown):
         return managers
+    quarantined = answer.text("quarantined", "ls /var/lib/dualsrm/quarantine")
+    if isinstance(quarantined, Unknown):
+        return quarantined
     if isinstance(answer.clock_offset_s, Unknown):
         return answer.clock_offset_s
     return SystemView(
         interfaces=frozenset(interfaces.split()),
         clock_offset_seconds=answer.clock_offset_s,
         other_managers=tuple(clean(line) for line in managers.splitlines() if line),
+        quarantined=tuple(_quarantine(line) for line in quarantined.splitlines() if "\t" in line),
     )
+
+
+def _quarantine(line: str) -> Quarantine:
+    name, _, text = line.partition("\t")
+    found = parse_quarantine(clean(unquote(name.removesuffix(".json"))), text)
+    return replace(found, since=clean(found.since, 40), operation=clean(found.operation, 80))
 
 
 def available_memory_of(answer: Probe) -> Maybe[int]:

@@ -29,6 +29,7 @@ from dualsrm.hostside.yielding import answer_peer
 
 _RESOURCE: Final = re.compile(r"(?!all\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}", re.ASCII)
 _BY_LIMIT: Final = 200
+_QUARANTINE: Final = "and put it in quarantine: its guests go on here; the manager's failover says so"
 _AGAIN_S: Final = 1.0
 """Between two attempts at a verdict or at giving way."""
 _YIELD_S: Final = 8.0
@@ -43,9 +44,10 @@ def run(arguments: Sequence[str]) -> int:
         "fence-peer": _fence_peer,
         "yield": lambda: _yield(given.resource, claims=given.claims),
         "settle": lambda: _settle(given.operation),
-        "peer-is-off": lambda: _peer_is_off(given.host, given.by),
+        "peer-is-off": lambda: _peer_is_off(given.host, given.by, given.quarantine),
         "peer-status": lambda: _peer_status(given.host, noted=given.noted),
-        "fence": lambda: _fence(given.host),
+        "fence": lambda: _fence(given.host, given.quarantine),
+        "lift-quarantine": lambda: _lift_quarantine(given.host),
         "guard": lambda: guard(given.peer),
     }
     return does[given.command]()
@@ -65,12 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     closing.add_argument("--operation", help="the window whose timer this is; it ends with the window")
     off = commands.add_parser("peer-is-off", help="confirm that a host is off: you have switched it off, or seen it")
     off.add_argument("--by", help="who says so, where it is not you; the manager names its user")
+    off.add_argument("--quarantine", default="", metavar="OPERATION", help=_QUARANTINE)
     off.add_argument("host")
     seen = commands.add_parser("peer-status", help="whether a peer answers, and what its fence device says")
     seen.add_argument("--noted", action="store_true", help="only who says that it is off, as noted here")
     seen.add_argument("host", type=_host)
     fencing = commands.add_parser("fence", help="switch a peer off by its fence device, and see it off")
+    fencing.add_argument("--quarantine", default="", metavar="OPERATION", help=_QUARANTINE)
     fencing.add_argument("host", type=_host)
+    lifting = commands.add_parser(
+        "lift-quarantine", help="a host that was lost has all data again; the manager asks it"
+    )
+    lifting.add_argument("host", type=_host)
     return parser
 
 
@@ -130,7 +138,8 @@ def _settle(operation: str | None) -> int:
 def _peer_status(host: str, *, noted: bool) -> int:
     machine = Machine()
     if noted:
-        print(json.dumps({"confirmed_off": machine.confirmed_off(host)}))
+        quarantined = any(one.host == host for one in machine.quarantined())
+        print(json.dumps({"confirmed_off": machine.confirmed_off(host), "quarantined": quarantined}))
     else:
         print(look(machine, host, _at_once).to_json())
     return 0
@@ -143,13 +152,18 @@ def _at_once(*calls: Callable[[], None]) -> None:
             future.result()
 
 
-def _fence(host: str) -> int:
-    fenced = fence(Machine(), host, time.monotonic)
+def _fence(host: str, quarantine: str) -> int:
+    fenced = fence(Machine(), host, time.monotonic, quarantine)
     print(fenced.to_json())
     return 0 if fenced.off else 1
 
 
-def _peer_is_off(host: str, by: str | None) -> int:
+def _lift_quarantine(host: str) -> int:
+    Machine().lift_quarantine(host)
+    return 0
+
+
+def _peer_is_off(host: str, by: str | None, quarantine: str) -> int:
     by = clean(by, _BY_LIMIT) if by else os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
     machine = Machine()
     if host == machine.name:
@@ -161,6 +175,8 @@ def _peer_is_off(host: str, by: str | None) -> int:
             f"neither a window nor {HOST_TOML} names {host}: it must be spelled as `uname -n` on it does",
             file=sys.stderr,
         )
+    if quarantine:
+        machine.quarantine(host, quarantine)
     machine.confirm_off(host, by)
     machine.log(f"{by} confirmed that {host} is off")
     print(f"noted for {CONFIRMED_FOR_S / 60:g} minutes, or until it answers: {host} is off, says {by}")

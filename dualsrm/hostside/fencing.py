@@ -51,8 +51,11 @@ def look(local: Local, peer: str, gather: Gather = one_by_one) -> PeerSeen:
     return PeerSeen(reached, why, power, agent, power_why, lost_since)
 
 
-def fence(local: Local, peer: str, now: Callable[[], float]) -> Fenced:
-    """Switch the peer off by its device and note it, so that the handler lets this side be promoted. Never raises."""
+def fence(local: Local, peer: str, now: Callable[[], float], quarantine: str = "") -> Fenced:
+    """Switch the peer off by its device and note it, so that the handler lets this side be promoted. Never raises.
+
+    `quarantine`: the failover for which it is put in quarantine, before anything can be promoted.
+    """
     began, agent = now(), ""
 
     def ended(*, off: bool, was: Power, asked: bool, why: str = "") -> Fenced:
@@ -69,6 +72,8 @@ def fence(local: Local, peer: str, now: Callable[[], float]) -> Fenced:
     if was is None:
         return ended(off=False, was=Power.NO_DEVICE, asked=False, why=f"no fence device is configured for {peer}")
     try:
+        if quarantine:
+            local.quarantine(peer, quarantine)
         local.confirm_off(peer, f"{agent} on {local.name}", shown=True)
     except HostsideError as error:
         # The handler would not know it, and refuse the promotion.

@@ -1,5 +1,7 @@
 """What the host's programs leave for each other below /run/dualsrm. In memory: a reboot ends every window.
 
+Below /var/lib/dualsrm lies what a reboot must not end: quarantine/HOST.json, a host that was lost and may come back.
+
 windows/OPERATION/window.json   the record          windows/OPERATION/owner   who was decided to go on
 windows/OPERATION/asked         the peer has asked  windows/OPERATION/lease   locked (flock) while a guard lives
 alarms/RESOURCE.json            needs a person      off/HOST.json             somebody confirmed that it is off
@@ -21,9 +23,10 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from dualsrm.hostside.port import HostsideError
-from dualsrm.model import Window, WindowError, parse_window
+from dualsrm.model import Quarantine, Window, WindowError, parse_quarantine, parse_window
 
 ROOT: Final = Path("/run/dualsrm")
+LASTING: Final = Path("/var/lib/dualsrm")
 CONFIRMED_FOR_S: Final = 900.0
 """How long a confirmation that a host is off counts: enough to promote and start what was lost with it."""
 JUST_NOW_S: Final = 60.0
@@ -43,8 +46,9 @@ class Alarm:
 class Files:
     """The files of this host."""
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = ROOT, lasting: Path = LASTING) -> None:
         self._root = root
+        self._lasting = lasting
 
     # --- windows ------------------------------------------------------------------------------------------------------
 
@@ -203,6 +207,28 @@ class Files:
         """It answered: whoever confirmed that it is off was wrong, or it is back."""
         self._off(host).unlink(missing_ok=True)
 
+    # --- quarantine ---------------------------------------------------------------------------------------------------
+
+    def quarantine(self, host: str, operation: str) -> None:
+        """Until it is lifted nothing here gives way to that host. Of several failovers the last one counts."""
+        path = self._quarantine(host)
+        with _errors_said(f"the quarantine of {host}"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(path, json.dumps({"since": _now(), "operation": operation}) + "\n", lasting=True)
+
+    def quarantined(self) -> tuple[Quarantine, ...]:
+        """Every host in quarantine; a torn record is one too. Raises `HostsideError` when they cannot be read."""
+        try:
+            paths = sorted((self._lasting / "quarantine").glob("*.json"))
+        except OSError as error:
+            raise HostsideError(f"who is in quarantine cannot be read: {error.strerror}") from error
+        return tuple(parse_quarantine(unquote(path.stem), _text(path)) for path in paths)
+
+    def lift_quarantine(self, host: str) -> None:
+        """It has all data again."""
+        with _errors_said(f"the end of the quarantine of {host}"):
+            self._quarantine(host).unlink(missing_ok=True)
+
     def _make(self, directory: Path) -> None:
         for one in (self._root, directory):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -212,6 +238,9 @@ class Files:
 
     def _alarm(self, resource: str) -> Path:
         return self._root / "alarms" / f"{quote(resource, safe='')}.json"
+
+    def _quarantine(self, host: str) -> Path:
+        return self._lasting / "quarantine" / f"{quote(host, safe='')}.json"
 
     def _off(self, host: str) -> Path:
         return self._root / "off" / f"{quote(host, safe='')}.json"
@@ -225,19 +254,35 @@ def _errors_said(what: str) -> Iterator[None]:
         raise HostsideError(f"{what} cannot be written: {error}") from error
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
+def _write(path: Path, text: str, *, lasting: bool = False) -> None:
+    """Whole or not at all; `lasting`: on the disk when this returns."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
     fresh.replace(path)
+    if lasting:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _read(path: Path) -> Mapping[str, object]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(_text(path))
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from dualsrm.model import Power, Resource, Window
+from dualsrm.model import Power, Quarantine, Resource, Window
 
 
 class HostsideError(Exception):
@@ -139,6 +139,12 @@ class Local(Protocol):
 
     def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Note that a host is off, and who says so: a person, or its power switch, which has `shown` it."""
+
+    def quarantine(self, host: str, operation: str) -> None:
+        """Write down, for longer than a boot, that a host was lost and its guests go on here."""
+
+    def quarantined(self) -> tuple[Quarantine, ...]:
+        """Hosts to which this one gives way in nothing."""
 
     def reach(self, peer: str) -> tuple[bool | None, str]:
         """Whether anything answers at the peer's address, over the way the handler takes; None: it could not be asked.

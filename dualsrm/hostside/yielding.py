@@ -107,6 +107,9 @@ def _give_way_without_window(local: Local, resource: str) -> Reply:
     found = local.resource(resource)
     if found is not None and found.role == Role.PRIMARY:
         return Reply(Answer.OWNS, f"{resource} is Primary on {local.name}")
+    # The guest may be stopped here for a moment: a host that was lost still has the older data.
+    if held := local.quarantined():
+        return Reply(Answer.OWNS, f"{held[0].host} is in quarantine: dualsrm reprotect {held[0].host}")
     return _outdate(local, resource)
 
 

@@ -24,7 +24,18 @@ from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 from dualsrm.model.findings import Finding, Severity
 from dualsrm.model.generations import Backing, Generation
 from dualsrm.model.libvirt import CpuVerdict, Disk, Domain, DomainState, HostDevice, LibvirtView, Nic
-from dualsrm.model.peer import Fenced, PeerError, PeerSeen, Power, parse_fenced, parse_peer_seen
+from dualsrm.model.peer import (
+    Fenced,
+    Noted,
+    PeerError,
+    PeerSeen,
+    Power,
+    Quarantine,
+    parse_fenced,
+    parse_noted,
+    parse_peer_seen,
+    parse_quarantine,
+)
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [
@@ -51,12 +62,14 @@ __all__ = [
     "Maybe",
     "MoveFacts",
     "Nic",
+    "Noted",
     "OpenStrEnum",
     "Pair",
     "PeerError",
     "PeerSeen",
     "PeerVolume",
     "Power",
+    "Quarantine",
     "ReplicationState",
     "Resource",
     "Role",
@@ -69,6 +82,8 @@ __all__ = [
     "Window",
     "WindowError",
     "parse_fenced",
+    "parse_noted",
     "parse_peer_seen",
+    "parse_quarantine",
     "parse_window",
 ]

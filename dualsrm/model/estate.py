@@ -9,6 +9,7 @@ from dualsrm.model.drbd import DrbdView
 from dualsrm.model.facts import Maybe
 from dualsrm.model.generations import Generation
 from dualsrm.model.libvirt import CpuVerdict, LibvirtView
+from dualsrm.model.peer import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class SystemView:
     """Host clock minus manager clock; the error is at most the round trip."""
     other_managers: tuple[str, ...]
     """Other owners of DRBD resources or domains found running here: pacemaker, drbd-reactor, a libvirt qemu hook."""
+    quarantined: tuple[Quarantine, ...] = ()
+    """Hosts that this one saw off in a failover and that have not been resynced since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,26 @@ class PeerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A host whose guests went on beside it: nothing of its pair is promoted or started there until it is resynced."""
+
+    host: str
+    since: str
+    """ISO 8601 with zone, by the clock of the host that keeps the record; empty in a torn one, which counts too."""
+    operation: str
+    """The failover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a host has written down of a peer that it does not see."""
+
+    off_by: str | None
+    """Who says that it is off, lately."""
+    quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fenced:
     """How it ended to switch a peer off."""
 
@@ -88,6 +108,25 @@ def parse_fenced(text: str) -> Fenced:
     if not isinstance(off, bool) or not isinstance(asked, bool) or not isinstance(seconds, int | float):
         raise PeerError("it lacks a field")
     return Fenced(off, _power(found, "was"), _text(found, "agent"), float(seconds), asked, _text(found, "why"))
+
+
+def parse_quarantine(host: str, text: str) -> Quarantine:
+    """A record as it lies on a disk. One that is torn is a quarantine all the same."""
+    try:
+        found = _object(text)
+    except PeerError:
+        found = {}
+    since, operation = (value if isinstance(value := found.get(key), str) else "" for key in ("since", "operation"))
+    return Quarantine(host, since, operation)
+
+
+def parse_noted(text: str) -> Noted:
+    """What `dualsrm-host peer-status --noted` printed. Raises `PeerError`."""
+    found = _object(text)
+    by, quarantined = found.get("confirmed_off"), found.get("quarantined")
+    if not (by is None or isinstance(by, str)) or not isinstance(quarantined, bool):
+        raise PeerError("it lacks a field")
+    return Noted(by, quarantined)
 
 
 def _object(text: str) -> dict[str, object]:

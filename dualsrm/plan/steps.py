@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
+from dualsrm.plan.reprotect_steps import AwaitResync, Lifted, LiftQuarantine
 from dualsrm.plan.split_steps import SplitCommand, SplitCondition
 
 # --- commands -------------------------------------------------------------------------------------
@@ -206,6 +207,8 @@ Command: TypeAlias = (
     | Fence
     | ConfirmOff
     | SplitCommand
+    | AwaitResync
+    | LiftQuarantine
 )
 
 
@@ -307,13 +310,16 @@ class GuestGone:
 
 @dataclass(frozen=True, slots=True)
 class NotedOff:
-    """The host has noted that its peer is off; it forgets that when the peer answers it, and after a while."""
+    """The host has noted that its peer is off, which it forgets when the peer answers it, and after a while.
+
+    And it has put it in quarantine, which it does not forget.
+    """
 
     host: str
     peer: str
 
     def __str__(self) -> str:
-        return f"{self.peer} was seen off, as noted on {self.host}"
+        return f"{self.peer} was seen off and is in quarantine, as noted on {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +373,7 @@ Condition: TypeAlias = (
     | DisksAre
     | Thawed
     | SplitCondition
+    | Lifted
 )
 
 

@@ -48,7 +48,7 @@ def _all_write_again(lab: LabHandle, guests: Sequence[str]) -> None:
 
 
 def test_guests_of_a_host_that_lost_power_go_on_at_the_other_one(lab: LabHandle) -> None:
-    """Refused while it lives, nothing to do when it was done, and 0 acknowledged writes lost."""
+    """Refused while it lives, 0 acknowledged writes lost, and back again: taken back, and moved home live."""
     lost = lab.host_of("web")
     assert lost is not None
     here = lab.other(lost)
@@ -62,6 +62,12 @@ def test_guests_of_a_host_that_lost_power_go_on_at_the_other_one(lab: LabHandle)
         again = _failover(lab, here)
         assert (again.exit, again.document["guests"]) == (0, []), again.document
         _all_write_again(lab, guests)
+    _taken_back(lab, lost)
+    home = lab.dualsrm("failback", "--all")
+    moved = {one["guest"]: one["result"]["state"] for one in home.document["guests"]}
+    assert (home.exit, moved) == (0, dict.fromkeys(guests, "moved")), home.document
+    assert sorted(_on(lab, lost)) == sorted(guests)
+    assert {score["lost"] for score in lab.score().values()} == {0}
 
 
 def test_a_survivor_that_was_left_behind_is_not_promoted(lab: LabHandle) -> None:
@@ -110,6 +116,7 @@ def test_a_host_that_is_cut_off_and_writes_on_is_off_before_anything_is_promoted
         lab.lab("heal")
         lab.lab("power", "on", lost)
         _discard(lab, victim=lost, kept=here)
+        _taken_back(lab, lost)
         lab.lab("score", "--reset")  # what it wrote while it was cut off is lost, as announced
 
 
@@ -136,13 +143,26 @@ def _started_again(lab: LabHandle, host: str) -> None:
 
 
 def _discard(lab: LabHandle, *, victim: str, kept: str) -> None:
-    """Both wrote alone: by hand, what the victim wrote is given up."""
+    """Both wrote alone: what the victim wrote is given up, by name."""
     wait_for(f"{victim} to find the split brain", lambda: "StandAlone" in lab.events(victim), 120)
-    for name in sorted(lab.roles(victim)):
-        if "StandAlone" in lab.events(victim, name):
-            lab.node(victim, "drbdadm", "connect", "--discard-my-data", name)
-            lab.node(kept, "drbdadm", "connect", name, check=False)  # one that waits for a connection already
+    names = [name for name in sorted(lab.roles(victim)) if "StandAlone" in lab.events(victim, name)]
+    wrong = lab.dualsrm("split-brain", "resolve", "--victim", kept, *names)
+    assert (wrong.exit, wrong.document["refused"]) == (REFUSED, True), wrong.document
+    answer = lab.dualsrm("split-brain", "resolve", "--victim", victim, *names)
+    assert (answer.exit, answer.document["result"]["state"]) == (0, "resolved"), answer.document
     wait_for("the pair to be whole", lambda: lab.whole(kept) and lab.whole(victim), 300)
+
+
+def _taken_back(lab: LabHandle, host: str) -> None:
+    """In quarantine until then, and in none after."""
+    guest = _on(lab, lab.other(host))[0]
+    refused = lab.migrate(guest, "--to", host)
+    assert refused.exit == REFUSED, refused.document
+    assert "quarantine" in {one["check"] for one in refused.document["findings"] if one["severity"] == "failed"}
+    answer = lab.dualsrm("reprotect", host)
+    assert (answer.exit, answer.document["result"]["state"]) == (0, "protected"), answer.document
+    again = lab.dualsrm("reprotect", host)
+    assert (again.exit, again.document["result"]["state"]) == (0, "nothing to do"), again.document
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
 from dualsrm.engine.report import MoveReport, MoveState
+from dualsrm.engine.reprotect import Prepared as PreparedReprotect
+from dualsrm.engine.reprotect import ReprotectReport, run_reprotect
 from dualsrm.engine.resolve import Prepared as PreparedResolve
 from dualsrm.engine.resolve import ResolveReport, run_resolve
 from dualsrm.engine.resolve import Wanted as WantedResolve
@@ -150,6 +152,12 @@ class Manager:
         """A whole failover."""
         wanted = Wanted(guest, to, confirm_off, "anna@desk", accept_data_loss)
         return self.ending(lambda: run_failover(self.environment, self.pair.pair, wanted, state_directory=self.state))
+
+    def reprotect(self, host: str, deadline_s: float = 600.0) -> tuple[PreparedReprotect, ReprotectReport | None]:
+        """A host taken back, or the findings against it."""
+        return self.ending(
+            lambda: run_reprotect(self.environment, self.pair.pair, host, deadline_s, state_directory=self.state)
+        )
 
     def show_split(self, name: str | None = None) -> tuple[SplitShown, ...]:
         """What stands alone."""

@@ -217,7 +217,8 @@ def test_this_harness_sees_a_device_that_is_believed(tmp_path: Path, monkeypatch
     journey = JOURNEYS[2]
     pair = journey.begin("9")
 
-    def believes(local: Local, peer: str, _now: Callable[[], float]) -> Fenced:
+    def believes(local: Local, peer: str, _now: Callable[[], float], operation: str) -> Fenced:
+        local.quarantine(peer, operation)
         local.confirm_off(peer, "hearsay")
         return Fenced(off=True, was=Power.ON, agent="fence_sim", seconds=0.0, asked=True)
 

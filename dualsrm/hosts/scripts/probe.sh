@@ -88,6 +88,18 @@ managers() {
     return 0
 }
 
+# A line for each host in quarantine: the file's name, a tab, its text, which has one line unless it is torn.
+quarantined() {
+    local path
+    for path in /var/lib/dualsrm/quarantine/*.json; do
+        [[ -e $path ]] || continue
+        printf '%s\t' "${path##*/}"
+        text_of "$path"
+        printf '\n'
+    done
+    return 0
+}
+
 # Read twice, so that the middle can be compared with the middle of the asker's wait.
 section clock_start clock
 # drbdsetup and drbdadm load the kernel module when it is absent. Looking must not change the host.
@@ -106,6 +118,7 @@ if [[ $scope == all ]]; then
     section interfaces interfaces
     section memory available_memory
     section managers managers
+    section quarantined quarantined
 fi
 section clock_end clock
 section complete true

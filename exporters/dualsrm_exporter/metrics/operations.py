@@ -42,6 +42,7 @@ OUTCOMES: Final = {
         "in doubt",
         *_ANY,
     ),
+    "reprotect": ("protected", "nothing to do", "untouched", "resyncing", "not protected", *_ANY),
     "split-brain-resolve": (
         "resolved",
         "nothing to do",
@@ -64,6 +65,7 @@ SUCCESSES: Final = {
     "stop": ("stopped", "nothing to do"),
     "start": ("started", "nothing to do"),
     "failover": ("failed over", "nothing to do"),
+    "reprotect": ("protected", "nothing to do"),
     "split-brain-resolve": ("resolved", "nothing to do"),
     "recover": ("ok",),
 }

@@ -11,14 +11,15 @@ Method = Literal[
     "observe", "drbd", "openers", "domain_status", "qemu_alive", "cpu_verdict", "reach_peer", "lock_holder",
     "arm", "disarm", "set_fencing", "set_two_primaries", "promote", "demote", "destroy", "start_migration", "job_poll",
     "job_abort", "job_downtime", "job_post_copy", "job_suspend", "ask_to_stop", "definition", "define", "start",
-    "lock", "unlock", "sleep", "heard", "peer_seen", "fence", "confirm_off", "confirmed_off", "promote_forced",
-    "generations", "disconnect", "connect", "backing", "take_snapshot", "snapshot_origin",
+    "lock", "unlock", "sleep", "heard", "peer_seen", "fence", "confirm_off", "noted", "lift_quarantine",
+    "promote_forced", "generations", "disconnect", "connect", "backing", "take_snapshot", "snapshot_origin",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (
     "lock", "arm", "set_fencing", "set_two_primaries", "promote", "start_migration", "job_poll", "job_abort",
     "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "ask_to_stop", "define", "start",
     "unlock", "fence", "confirm_off", "promote_forced", "disconnect", "connect", "take_snapshot",
+    "lift_quarantine",
 )  # fmt: skip
 """What a fault matrix walks through; job_poll changes nothing but decides much."""
 READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive")

@@ -17,7 +17,7 @@ from dualsrm.hostside.port import GuestHere, HostsideError, NotAsked, Reply
 from dualsrm.hostside.settle import settle
 from dualsrm.hostside.watching import Watch
 from dualsrm.hostside.yielding import answer_peer
-from dualsrm.model import DomainState, Power, Resource, Role, Unknown, Window
+from dualsrm.model import DomainState, Power, Quarantine, Resource, Role, Unknown, Window
 from tests.simulator.pair import views
 from tests.simulator.pair.drbd import KernelRefused
 from tests.simulator.pair.state import Guard, Left, Machine, Node, Record
@@ -171,6 +171,14 @@ class SimLocal:
     def confirmed_off(self, peer: str) -> str | None:
         """Who confirmed it."""
         return self.machine.off.get(peer)
+
+    def quarantine(self, host: str, operation: str) -> None:
+        """On the disk of this host."""
+        self.machine.quarantined[host] = Quarantine(host, self._pair.clock.now_iso(), operation)
+
+    def quarantined(self) -> tuple[Quarantine, ...]:
+        """As on the disk."""
+        return tuple(self.machine.quarantined.values())
 
     def shown_off(self, peer: str) -> str | None:
         """The power switch did, lately."""

@@ -20,6 +20,7 @@ from dualsrm.model import (
     HostView,
     LockHolder,
     Maybe,
+    Noted,
     PeerSeen,
     Power,
     Unknown,
@@ -157,9 +158,15 @@ class SimHostPort:
         except (HostUnreachable, CommandFailed) as error:
             return Unknown(error.seen)
 
-    def confirmed_off(self, peer: Host) -> str | None:
+    def noted(self, peer: Host) -> Noted:
         """What `dualsrm-host peer-status --noted` says."""
-        return self.call("confirmed_off", peer.name, lambda: self._local().confirmed_off(peer.name))
+
+        def read() -> Noted:
+            local = self._local()
+            quarantined = any(one.host == peer.name for one in local.quarantined())
+            return Noted(local.confirmed_off(peer.name), quarantined)
+
+        return self.call("noted", peer.name, read)
 
     def _local(self) -> SimLocal:
         return SimLocal(self._pair, self._host.name)
@@ -204,17 +211,30 @@ class SimHostPort:
         """`drbdadm primary --force`."""
         self._each("promote_forced", resources, partial(self._pair.drbd.promote, force=True))
 
-    def fence(self, peer: Host) -> Fenced:
+    def fence(self, peer: Host, operation: str) -> Fenced:
         """`dualsrm-host fence`."""
-        clock = self._pair.clock
+        clock, local = self._pair.clock, self._local()
         lie = Fenced(off=True, was=Power.ON, agent="fence_sim", seconds=0.0, asked=True)
         return self.call(
-            "fence", peer.name, lambda: fencing.fence(self._local(), peer.name, clock.monotonic), lie=lambda: lie
+            "fence",
+            peer.name,
+            lambda: fencing.fence(local, peer.name, clock.monotonic, operation),
+            lie=lambda: lie,
         )
 
-    def confirm_off(self, peer: Host, by: str) -> None:
+    def confirm_off(self, peer: Host, by: str, operation: str) -> None:
         """`dualsrm-host peer-is-off`."""
-        self.call("confirm_off", peer.name, lambda: self._local().confirm_off(peer.name, by), lie=lambda: None)
+
+        def note() -> None:
+            self._local().quarantine(peer.name, operation)
+            self._local().confirm_off(peer.name, by)
+
+        self.call("confirm_off", peer.name, note, lie=lambda: None)
+
+    def lift_quarantine(self, peer: Host) -> None:
+        """`dualsrm-host lift-quarantine`."""
+        lifted = self._machine.quarantined
+        self.call("lift_quarantine", peer.name, lambda: lifted.pop(peer.name, None), lie=lambda: None)
 
     def demote(self, *resources: str) -> None:
         """`drbdadm secondary`."""

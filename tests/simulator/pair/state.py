@@ -14,6 +14,7 @@ from dualsrm.model import (
     DomainState,
     LockHolder,
     Maybe,
+    Quarantine,
     ReplicationState,
     Role,
     Window,
@@ -213,6 +214,8 @@ class Machine:
     alarms: dict[str, str] = field(default_factory=dict)
     off: dict[str, str] = field(default_factory=dict)
     shown_off: dict[str, float] = field(default_factory=dict)
+    quarantined: dict[str, Quarantine] = field(default_factory=dict)
+    """On its disk."""
     """Hosts confirmed to be off, and by whom."""
 
     def loses_power(self) -> None:

@@ -22,7 +22,9 @@ KERNEL_VERSION = {Dialect.EIGHT: "8.4.11", Dialect.NINE: "9.2.18"}
 def host_view(pair: SimPair, host: str) -> model.HostView:
     """Everything one host says."""
     machine = pair.machines[host]
-    system = model.SystemView(machine.interfaces, machine.clock_offset_seconds, machine.other_managers)
+    system = model.SystemView(
+        machine.interfaces, machine.clock_offset_seconds, machine.other_managers, tuple(machine.quarantined.values())
+    )
     libvirt = libvirt_view(pair, host) if machine.libvirtd else model.Unknown("libvirtd does not answer")
     drbd = drbd_view(pair, host) if machine.drbd else model.Unknown("drbdsetup does not answer")
     return model.HostView(host, drbd, libvirt, system)

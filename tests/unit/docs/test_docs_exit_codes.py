@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from dualsrm.engine import cold, failover_report, report, resolve
+from dualsrm.engine import cold, failover_report, report, reprotect, resolve
 from dualsrm.errors import ExitCode
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -25,6 +25,7 @@ def test_every_exit_code_is_described_once() -> None:
         ("States of a move", report.EXIT_CODES),
         ("States of a stop or a start", cold.EXIT_CODES),
         ("States of a failover", failover_report.EXIT_CODES),
+        ("States of the way back", reprotect.EXIT_CODES),
         ("States of a split brain", resolve.EXIT_CODES),
     ],
 )

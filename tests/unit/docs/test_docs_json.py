@@ -29,6 +29,8 @@ KINDS = (
     "stop",
     "start",
     "failover",
+    "reprotect",
+    "failback",
     "split-brain",
     "split-brain-resolve",
     "recover",
@@ -142,6 +144,37 @@ def _error(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("check", "no such guest")
 
 
+def _back(pair: SimPair, run: Callable[..., Document]) -> None:
+    pair.machines[BETA].fence = "works"
+    pair.power_off(ALPHA)
+    pair.clock.advance(30)
+    run("failover", "--all", "--to", BETA)
+    pair.clock.advance(30)
+    pair.power_on(ALPHA)
+    pair.clock.advance(60)
+
+
+def _reprotect(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    _back(pair, run)
+    yield run("reprotect", ALPHA, "--dry-run")
+    pair.cut_link("web")
+    pair.clock.advance(60)
+    yield run("reprotect", ALPHA, "--deadline", "10")
+    pair.heal_link("web")
+    pair.clock.advance(60)
+    yield run("reprotect", ALPHA)
+    yield run("reprotect", ALPHA)
+
+
+def _failback(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    _back(pair, run)
+    yield run("failback", "--all")  # refused, and one is left
+    run("reprotect", ALPHA)
+    yield run("failback", "--all", "--dry-run")
+    yield run("failback", "web")
+    yield run("failback", "--all")  # web stays
+
+
 def _split_brain(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     pair.cut_link("db-log")
     pair.clock.advance(60)
@@ -182,6 +215,8 @@ _BUILDERS = (
     _stop,
     _start,
     _failover,
+    _reprotect,
+    _failback,
     _split_brain,
     _split_brain_resolve,
     _recover,

@@ -15,6 +15,7 @@ from dualsrm.engine.environment import SystemClock
 from dualsrm.engine.failover_report import FailoverState
 from dualsrm.engine.journal import FileJournal, settle_interrupted
 from dualsrm.engine.report import MoveState
+from dualsrm.engine.reprotect import ReprotectState
 from dualsrm.engine.resolve import ResolveState
 from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import ExitCode
@@ -76,6 +77,8 @@ def test_zeros_before_anything_happened(tmp_path: Path) -> None:
 def test_every_outcome_there_is_has_its_zero() -> None:
     ends = {state.value for state in MoveState} | {"refused", "recovered", "other"}
     assert set(m.OUTCOMES["migrate"]) == ends
+    protected = {state.value for state in ReprotectState}
+    assert set(m.OUTCOMES["reprotect"]) == protected | {"refused", "recovered", "other"}
     resolved = {state.value for state in ResolveState}
     assert set(m.OUTCOMES["split-brain-resolve"]) == resolved | {"refused", "recovered", "other"}
     assert set(m.OUTCOMES["failover"]) == {state.value for state in FailoverState} | {"refused", "recovered", "other"}

@@ -15,7 +15,7 @@ from dualsrm.hosts.fencing import HostFencing
 from dualsrm.hosts.host import RealHost
 from dualsrm.hosts.ssh import Completed, SshConnection
 from dualsrm.hosts.ssh.failures import is_silence
-from dualsrm.model import Fenced, Host, PeerSeen, Power, Unknown
+from dualsrm.model import Fenced, Host, Noted, PeerSeen, Power, Unknown
 from tests.unit.hosts.sshd import Sshd
 
 SEEN = PeerSeen(False, "timed out", Power.OFF, "fence_x", "", {"web": "2026"})
@@ -45,22 +45,23 @@ def test_what_is_asked_and_what_comes_back() -> None:
     assert said.fencing.peer_seen("alpha") == SEEN
     assert said.asked == [["dualsrm-host", "peer-status", "--", "alpha"]]
     said = Said(FENCED.to_json(), 1)
-    assert said.fencing.fence("alpha") == FENCED
-    assert said.asked == [["dualsrm-host", "fence", "--", "alpha"]]
-    said = Said('{"confirmed_off": "anna"}')
-    assert said.fencing.confirmed_off("alpha") == "anna"
-    said.fencing.confirm_off("alpha", "anna@desk")
-    assert said.asked[-1] == ["dualsrm-host", "peer-is-off", "--by=anna@desk", "--", "alpha"]
-    assert Said('{"confirmed_off": null}').fencing.confirmed_off("alpha") is None
+    assert said.fencing.fence("alpha", "op1") == FENCED
+    assert said.asked == [["dualsrm-host", "fence", "--quarantine=op1", "--", "alpha"]]
+    said = Said('{"confirmed_off": "anna", "quarantined": true}')
+    assert said.fencing.noted("alpha") == Noted("anna", quarantined=True)
+    said.fencing.confirm_off("alpha", "anna@desk", "op1")
+    assert said.asked[-1] == ["dualsrm-host", "peer-is-off", "--by=anna@desk", "--quarantine=op1", "--", "alpha"]
+    none = Noted(None, quarantined=False)
+    assert Said('{"confirmed_off": null, "quarantined": false}').fencing.noted("alpha") == none
 
 
 @pytest.mark.parametrize(("out", "status"), [("", 0), ("usage", 2), ("[]", 0), ("{}", 0)])
 def test_no_answer_is_never_off(out: str, status: int) -> None:
     assert isinstance(Said(out, status).fencing.peer_seen("alpha"), Unknown)
     with pytest.raises(CommandFailed):
-        Said(out, status).fencing.fence("alpha")
+        Said(out, status).fencing.fence("alpha", "op1")
     with pytest.raises(CommandFailed):
-        Said(out, status).fencing.confirmed_off("alpha")
+        Said(out, status).fencing.noted("alpha")
 
 
 def test_force_is_given_only_when_it_is_asked_for() -> None:

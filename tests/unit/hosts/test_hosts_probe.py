@@ -18,7 +18,7 @@ from dualsrm.hosts.drbd import Dialect
 from dualsrm.hosts.probe import Probe, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
-from dualsrm.model import DrbdView, FenceHandler, SystemView, Unknown
+from dualsrm.model import DrbdView, FenceHandler, Quarantine, SystemView, Unknown
 from tests.unit.drbd.captures import capture
 
 SCRIPTS = Path(__file__).parents[3] / "dualsrm" / "hosts" / "scripts"
@@ -172,8 +172,24 @@ def test_a_clock_that_makes_no_sense_is_unknown(
 
 
 def test_other_managers_are_named() -> None:
-    answer = drbd_probe(interfaces=Section(0, "lo\nbr0\n", ""), managers=Section(0, "pacemaker\nlibvirt hook /a\n", ""))
+    answer = drbd_probe(
+        interfaces=Section(0, "lo\nbr0\n", ""),
+        managers=Section(0, "pacemaker\nlibvirt hook /a\n", ""),
+        quarantined=Section(0, "", ""),
+    )
     assert system_of(answer) == SystemView(frozenset({"lo", "br0"}), 0.0, ("pacemaker", "libvirt hook /a"))
+
+
+def test_who_is_in_quarantine_is_read_also_from_a_torn_record() -> None:
+    text = 'beta.json\t{"since": "2026", "operation": "op1"}\n\nga%2Fmma.json\t{"si\n'
+    answer = drbd_probe(
+        interfaces=Section(0, "lo\n", ""), managers=Section(0, "", ""), quarantined=Section(0, text, "")
+    )
+    seen = system_of(answer)
+    assert isinstance(seen, SystemView)
+    assert seen.quarantined == (Quarantine("beta", "2026", "op1"), Quarantine("ga/mma", "", ""))
+    nobody = drbd_probe(interfaces=Section(0, "lo\n", ""), managers=Section(0, "", ""))
+    assert isinstance(system_of(nobody), Unknown), "not asked is not none"
 
 
 def test_the_probe_is_cheap() -> None:

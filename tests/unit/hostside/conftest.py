@@ -22,4 +22,4 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    return Files(tmp_path / "run")
+    return Files(tmp_path / "run", tmp_path / "lasting")

@@ -31,7 +31,7 @@ LOG = """1763800000.1 beta kernel: drbd web alpha: conn( Connecting -> Connected
 
 @pytest.fixture(autouse=True)
 def _this_host(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "Machine", partial(machine.Machine, tmp_path / "run"))
+    monkeypatch.setattr(commands, "Machine", partial(machine.Machine, tmp_path / "run", tmp_path / "lasting"))
     monkeypatch.setattr(syslog, "syslog", lambda *_: None)
     monkeypatch.setattr(fence_device, "_OFF_S", 0.1)
     monkeypatch.setattr(fence_device, "_LOOK_S", 0.05)
@@ -145,8 +145,26 @@ def test_what_was_noted(files: Files, capsys: pytest.CaptureFixture[str], tools:
     assert files.confirmed_off(PEER) == "anna@desk [2J"
     capsys.readouterr()
     main.main(["peer-status", "--noted", "--", PEER])
-    assert json.loads(capsys.readouterr().out) == {"confirmed_off": "anna@desk [2J"}
+    assert json.loads(capsys.readouterr().out) == {"confirmed_off": "anna@desk [2J", "quarantined": False}
+    main.main(["peer-is-off", "--by=anna", "--quarantine=op1", "--", PEER])
+    capsys.readouterr()
+    main.main(["peer-status", "--noted", "--", PEER])
+    assert json.loads(capsys.readouterr().out) == {"confirmed_off": "anna", "quarantined": True}
     assert not tools.calls(), "nobody is asked"
+    main.main(["lift-quarantine", "--", PEER])
+    assert files.quarantined() == ()
+
+
+def test_switched_off_for_a_failover_is_in_quarantine_and_one_that_is_not_off_is_not(
+    tools: Tools, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools.put("fence_test", ON)
+    assert main.main(["fence", "--quarantine=op1", "--", PEER]) == 1
+    assert files.quarantined() == ()
+    tools.put("fence_test", OFF)
+    assert main.main(["fence", "--quarantine=op1", "--", PEER]) == 0
+    assert [(one.host, one.operation) for one in files.quarantined()] == [(PEER, "op1")]
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize("name", [os.uname().nodename, "-x", "a b", ""])

@@ -199,6 +199,27 @@ def test_what_a_power_switch_showed_is_another_thing_than_somebodys_word(files: 
     assert (files.shown_off(PEER), files.confirmed_off(PEER)) == (None, "fence_x on here")
 
 
+def test_a_quarantine_outlives_a_boot_and_ends_only_when_it_is_lifted(files: Files, tmp_path: Path) -> None:
+    assert files.quarantined() == ()
+    files.quarantine(PEER, "op1")
+    files.quarantine(PEER, "op2")
+    booted = Files(tmp_path / "another run", tmp_path / "lasting")
+    (found,) = booted.quarantined()
+    assert (found.host, found.operation, found.since[:2]) == (PEER, "op2", "20"), "the last one counts"
+    assert (tmp_path / "lasting" / "quarantine" / f"{PEER}.json").stat().st_mode & 0o777 == 0o600
+    booted.lift_quarantine(PEER)
+    booted.lift_quarantine(PEER)
+    assert files.quarantined() == ()
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"since": 7}', "\xff"])
+def test_a_torn_quarantine_is_one_all_the_same(files: Files, tmp_path: Path, text: str) -> None:
+    files.quarantine(PEER, "op1")
+    (tmp_path / "lasting" / "quarantine" / f"{PEER}.json").write_text(text, encoding="latin-1")
+    (found,) = files.quarantined()
+    assert found.host == PEER
+
+
 @pytest.mark.parametrize("age", [CONFIRMED_FOR_S + 60, -CONFIRMED_FOR_S - 60])
 def test_last_weeks_confirmation_says_nothing_about_today(files: Files, tmp_path: Path, age: float) -> None:
     """The host was repaired and switched on again, and nobody has asked it since."""

@@ -28,7 +28,7 @@ ALONE = "70-primary-disconnected-peer-outdated.nine1"
 @pytest.fixture(autouse=True)
 def _this_host(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files and its DRBD; the log is the machine's own."""
-    monkeypatch.setattr(commands, "Machine", partial(machine.Machine, tmp_path / "run"))
+    monkeypatch.setattr(commands, "Machine", partial(machine.Machine, tmp_path / "run", tmp_path / "lasting"))
     monkeypatch.setattr(machine, "load_peer", partial(load_peer, path=tmp_path / "host.toml"))
     monkeypatch.setattr(syslog, "syslog", lambda *_: None)
     monkeypatch.setattr(local_drbd, "PROC", FIXTURES / "12-dual-primary.nine1.proc-drbd")

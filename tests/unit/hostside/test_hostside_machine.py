@@ -32,7 +32,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
 def here(tools: Tools, tmp_path: Path, told: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(machine, "load_peer", partial(load_peer, path=tmp_path / "host.toml"))
     tools.put("drbdadm", "exit 0")
-    return Machine(tmp_path / "run")
+    return Machine(tmp_path / "run", tmp_path / "lasting")
 
 
 def drbd_is(tools: Tools, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
