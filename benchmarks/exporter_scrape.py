@@ -42,7 +42,7 @@ def repeated(dialect: Dialect, suffix: str, count: int, turn: int) -> str:
     for number in range(count):
         text = re.sub(r"\bvm1\b", f"guest-{number:04}", one)
         text = re.sub(r"minor:\d+", f"minor:{number}", text)
-        parts.append(_COUNTERS.sub(lambda found, add=number * 7 + turn * 4096: f"{found[1]}:{add}", text))  # type: ignore[misc]
+        parts.append(_COUNTERS.sub(lambda found, add=number * 7 + turn * 4096: f"{found[1]}:{add}", text))  # type: ignore[misc]  # mypy infers no default of a lambda
     return "".join([*parts, end])
 
 

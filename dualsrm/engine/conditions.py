@@ -17,7 +17,7 @@ from dualsrm.engine.ports import HostPort
 from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
 from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
-from dualsrm.plan.reprotect_steps import Lifted
+from dualsrm.plan.peer_steps import Lifted, PeerCondition
 from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
 from dualsrm.plan.steps import (
     Alone,
@@ -27,7 +27,6 @@ from dualsrm.plan.steps import (
     GuestDefined,
     GuestGone,
     GuestRuns,
-    NotedOff,
     Replicating,
     RoleIs,
     SafeToPart,
@@ -64,7 +63,7 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
         elif isinstance(condition, SnapshotTaken | DataIs):
             looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
-        elif isinstance(condition, NotedOff | Lifted):
+        elif isinstance(condition, PeerCondition):
             ports = environment.ports
             looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
         else:
@@ -97,7 +96,7 @@ def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
     return [Unmet(condition, seen)] if seen else []
 
 
-def _look_at_note(port: HostPort, peer: Host, condition: NotedOff | Lifted) -> list[Unmet]:
+def _look_at_note(port: HostPort, peer: Host, condition: PeerCondition) -> list[Unmet]:
     try:
         seen = _note_differs(condition, port.noted(peer))
     except DualsrmError as error:
@@ -105,7 +104,7 @@ def _look_at_note(port: HostPort, peer: Host, condition: NotedOff | Lifted) -> l
     return [Unmet(condition, seen)] if seen else []
 
 
-def _note_differs(condition: NotedOff | Lifted, noted: Noted) -> str:
+def _note_differs(condition: PeerCondition, noted: Noted) -> str:
     host, peer = condition.host, condition.peer
     if isinstance(condition, Lifted):
         return f"{peer} is in quarantine, as noted on {host}" if noted.quarantined else ""

@@ -24,19 +24,17 @@ from dualsrm.engine.split_acts import act
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
-from dualsrm.plan.reprotect_steps import AwaitResync, LiftQuarantine
+from dualsrm.plan.peer_steps import AwaitResync, ConfirmOff, Fence, LiftQuarantine, PeerCommand
 from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
     Command,
     Condition,
-    ConfirmOff,
     CopyDefinition,
     Demote,
     DestroyDomain,
     Disarm,
     DrbdChange,
-    Fence,
     GuestRuns,
     MigrateLive,
     Plan,
@@ -218,7 +216,7 @@ class Executor:
         for command, resources in together(commands):
             match command:
                 case Arm() | Disarm():
-                    port.arm(self._window_of(command)) if isinstance(command, Arm) else port.disarm()
+                    self._guard(port, command)
                 case SetFencing() | SetTwoPrimaries() | Promote() | PromoteForced() | Demote():
                     _change(port, command, resources)
                 case DestroyDomain(guest=guest):
@@ -234,7 +232,13 @@ class Executor:
                 case MigrateLive() | ShutDown() | AwaitResync():
                     raise AssertionError(f"`{command}` stands alone in its step")
 
-    def _about_peer(self, port: HostPort, command: Fence | ConfirmOff | LiftQuarantine) -> None:
+    def _guard(self, port: HostPort, command: Arm | Disarm) -> None:
+        if isinstance(command, Arm):
+            port.arm(self._window_of(command))
+        else:
+            port.disarm()
+
+    def _about_peer(self, port: HostPort, command: PeerCommand) -> None:
         peer = self._environment.ports[command.peer].host
         if isinstance(command, LiftQuarantine):
             port.lift_quarantine(peer)

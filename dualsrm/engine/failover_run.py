@@ -28,7 +28,7 @@ from dualsrm.engine.progress import Event, StepDone, StepFailed, StepStarted, Un
 from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
 from dualsrm.model import Pair, Power, Unknown
-from dualsrm.plan.steps import Fence
+from dualsrm.plan.peer_steps import Fence
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.progress import Notice
 from dualsrm.errors import DualsrmError
 from dualsrm.model import Resource
-from dualsrm.plan.reprotect_steps import AwaitResync
+from dualsrm.plan.peer_steps import AwaitResync
 from dualsrm.replication import replication_differs
 
 LOOK_EVERY_S: Final = 2.0

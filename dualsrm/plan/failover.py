@@ -10,14 +10,12 @@ from dataclasses import replace
 
 from dualsrm.model import AT_REST
 from dualsrm.plan.cold import ColdGoal, bring_up
+from dualsrm.plan.peer_steps import ConfirmOff, Fence, NotedOff
 from dualsrm.plan.steps import (
     Alone,
-    ConfirmOff,
     DisksAre,
-    Fence,
     FencingIs,
     GuestGone,
-    NotedOff,
     Plan,
     RoleIs,
     SetFencing,

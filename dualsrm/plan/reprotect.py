@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualsrm.model import AT_REST
-from dualsrm.plan.reprotect_steps import AwaitResync, Lifted, LiftQuarantine
+from dualsrm.plan.peer_steps import AwaitResync, Lifted, LiftQuarantine
 from dualsrm.plan.split_steps import Connect, Seeks
 from dualsrm.plan.steps import FencingIs, Plan, Replicating, RoleIs, Step, TwoPrimariesIs
 

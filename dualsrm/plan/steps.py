@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
-from dualsrm.plan.reprotect_steps import AwaitResync, Lifted, LiftQuarantine
+from dualsrm.plan.peer_steps import AwaitResync, PeerCommand, PeerCondition
 from dualsrm.plan.split_steps import SplitCommand, SplitCondition
 
 # --- commands -------------------------------------------------------------------------------------
@@ -172,29 +172,6 @@ class StartDomain:
         return f"start {self.guest} on {self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """Switch the lost peer off by the fence device that this host has for it; one that is off is not switched."""
-
-    host: str
-    peer: str
-
-    def __str__(self) -> str:
-        return f"switch {self.peer} off by the fence device of {self.host}, unless it shows off already"
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmOff:
-    """Note on a host that its peer is off, because a person says so."""
-
-    host: str
-    peer: str
-    by: str
-
-    def __str__(self) -> str:
-        return f"note on {self.host} that {self.peer} is off: {self.by} says so"
-
-
 Command: TypeAlias = (
     Arm
     | Disarm
@@ -204,11 +181,9 @@ Command: TypeAlias = (
     | ShutDown
     | CopyDefinition
     | StartDomain
-    | Fence
-    | ConfirmOff
+    | PeerCommand
     | SplitCommand
     | AwaitResync
-    | LiftQuarantine
 )
 
 
@@ -309,20 +284,6 @@ class GuestGone:
 
 
 @dataclass(frozen=True, slots=True)
-class NotedOff:
-    """The host has noted that its peer is off, which it forgets when the peer answers it, and after a while.
-
-    And it has put it in quarantine, which it does not forget.
-    """
-
-    host: str
-    peer: str
-
-    def __str__(self) -> str:
-        return f"{self.peer} was seen off and is in quarantine, as noted on {self.host}"
-
-
-@dataclass(frozen=True, slots=True)
 class Alone:
     """Seen from that host: the resource has no peer. A resync from a peer that is back would be cut by a failover."""
 
@@ -368,12 +329,11 @@ Condition: TypeAlias = (
     | GuestRuns
     | GuestDefined
     | GuestGone
-    | NotedOff
+    | PeerCondition
     | Alone
     | DisksAre
     | Thawed
     | SplitCondition
-    | Lifted
 )
 
 

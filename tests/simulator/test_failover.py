@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -24,18 +23,6 @@ from tests.simulator.pair import (
 from tests.simulator.pair.local import SimLocal
 from tests.simulator.pair.port import SimHostPort
 from tests.simulator.pair.state import FenceDevice
-
-
-@pytest.fixture(params=["8.4", "9"])
-def pair(request: pytest.FixtureRequest) -> SimPair:
-    return SimPair(request.param)
-
-
-@pytest.fixture
-def manager(pair: SimPair, tmp_path: Path) -> Manager:
-    pair.clock.advance(20)
-    return Manager(pair, tmp_path)
-
 
 # --- the source is off --------------------------------------------------------------------------------------------
 

@@ -23,18 +23,6 @@ from tests.simulator.pair import (
     assert_promises,
 )
 
-
-@pytest.fixture(params=["8.4", "9"])
-def pair(request: pytest.FixtureRequest) -> SimPair:
-    return SimPair(request.param)
-
-
-@pytest.fixture
-def manager(pair: SimPair, tmp_path: Path) -> Manager:
-    pair.clock.advance(20)
-    return Manager(pair, tmp_path)
-
-
 # --- the guest ----------------------------------------------------------------------------------------------------
 
 

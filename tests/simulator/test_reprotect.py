@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from dualsrm.checks import blocking
@@ -24,17 +22,6 @@ from tests.simulator.pair.faults import Kind, Method
 from tests.simulator.pair.local import SimLocal
 
 RESOURCES = ("web", "db-data", "db-log")
-
-
-@pytest.fixture(params=["8.4", "9"])
-def pair(request: pytest.FixtureRequest) -> SimPair:
-    return SimPair(request.param)
-
-
-@pytest.fixture
-def manager(pair: SimPair, tmp_path: Path) -> Manager:
-    pair.clock.advance(20)
-    return Manager(pair, tmp_path)
 
 
 def failed_over(manager: Manager) -> SimPair:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from dualsrm.checks import blocking
@@ -20,17 +18,6 @@ from tests.simulator.pair import ALPHA, BETA, MUTATING_KINDS, Fault, ManagerCras
 from tests.simulator.pair.faults import Kind, Method
 
 COMMAND = "dualsrm split-brain resolve --victim alpha -- web"
-
-
-@pytest.fixture(params=["8.4", "9"])
-def pair(request: pytest.FixtureRequest) -> SimPair:
-    return SimPair(request.param)
-
-
-@pytest.fixture
-def manager(pair: SimPair, tmp_path: Path) -> Manager:
-    pair.clock.advance(20)
-    return Manager(pair, tmp_path)
 
 
 def back(pair: SimPair, *resources: str) -> None:

@@ -8,12 +8,10 @@ import pytest
 
 from dualsrm.plan.cold import ColdGoal
 from dualsrm.plan.failover import plan_failover, plan_fence
+from dualsrm.plan.peer_steps import ConfirmOff, Fence, NotedOff
 from dualsrm.plan.steps import (
-    ConfirmOff,
     Demote,
     DisksAre,
-    Fence,
-    NotedOff,
     Plan,
     Promote,
     PromoteForced,
