@@ -3,7 +3,8 @@
     vagrant/lab up && .venv/bin/python -m benchmarks.script_vs_failover [--lab NAME] [--rounds N]
 
 By hand: the survivor is told that the host is off, then `drbdadm primary` and `virsh start` for one guest. By dualsrm:
-the same guest, then three at once; the host is seen off by its fence device, or by your word with --confirm-off.
+the same guest, then three at once; the host is seen off by its fence device, or by your word with --confirm-off, and
+then the hosts have no device.
 `command` is the wall clock, `writes` the time until the last of the guests has announced a new record. Seconds mean
 little on an emulated pair; the ratios are what to compare.
 """
@@ -13,16 +14,18 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import click
 
 from tests.lab.faults.command import Command
-from tests.lab.handle import RESOURCES, LabHandle, wait_for
+from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 
 _BY_HAND = 'dualsrm-host peer-is-off "$1" && drbdadm primary $2 && virsh start "$3"'
 _DEADLINE_S = 300.0
+_HOST_TOML = "/etc/dualsrm/host.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +72,32 @@ def recover(lab: LabHandle, guests: Sequence[str], begin: Callable[[str, str], C
 @click.option("--lab", "name", default="lab", show_default=True)
 @click.option("--guest", default="web", show_default=True, type=click.Choice(list(RESOURCES)))
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
-@click.option("--confirm-off", is_flag=True, help="Say that the host is off instead of asking its fence device.")
+@click.option("--confirm-off", is_flag=True, help="Take the fence devices away, and say that the host is off.")
 def main(name: str, guest: str, rounds: int, *, confirm_off: bool) -> None:
     """Print median and range of each, and the ratios."""
     lab = LabHandle(name)
+    with _without_devices(lab) if confirm_off else nullcontext():
+        _tell(_measure(lab, guest, rounds, confirm_off=confirm_off))
+
+
+@contextmanager
+def _without_devices(lab: LabHandle) -> Iterator[None]:
+    """The fence sections are the last ones of the file."""
+    for host in HOSTS:
+        lab.lab("ssh", host, "--", "sed", "-i.kept", r"/^\[peers\.[^.]*\.fence\]/,$d", _HOST_TOML)
+    try:
+        yield
+    finally:
+        for host in HOSTS:
+            lab.lab("ssh", host, "--", "mv", f"{_HOST_TOML}.kept", _HOST_TOML)
+
+
+def _measure(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> dict[str, list[Recovery]]:
     for one in RESOURCES:
         if lab.host_of(one) != lab.host_of(guest) and lab.migrate(one).exit != 0:
             raise click.ClickException(f"{one} cannot be moved to where {guest} is")
 
     def by_dualsrm(lost: str, here: str, *what: str) -> Command:
-        if confirm_off:
-            lab.lab("bmc", "break", lost)
         return Command(
             lab, "dualsrm", "failover", *what, "--to", here, *(("--confirm-off", lost) if confirm_off else ())
         )
@@ -95,7 +113,7 @@ def main(name: str, guest: str, rounds: int, *, confirm_off: bool) -> None:
             found = recover(lab, *ways[way])
             click.echo(f"{way:14} command {found.command_s:.1f} writes {found.writes_s:.1f}", err=True)
             taken[way].append(found)
-    _tell(taken)
+    return taken
 
 
 def _tell(taken: Mapping[str, Sequence[Recovery]]) -> None:

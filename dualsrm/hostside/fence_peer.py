@@ -106,8 +106,8 @@ class FencePeer:
         if late:
             return Exit.NONE, f"{self._peer} has neither given way nor been confirmed off"
         if window is None:
-            # To ask a host that is gone takes 3 to 10 s for each resource. A person's word is put to the test.
-            if by := self._local.shown_off(self._peer):
+            # To ask a host that is gone takes 3 to 10 s for each resource. A person's word is put to the test once.
+            if by := self._local.tested_off(self._peer):
                 return self._confirmed(by)
             return self._outside_window(late=False)
         # Nobody is asked: a source works on the question for 8 s, the kernel calls four times, and all else waits.

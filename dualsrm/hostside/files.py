@@ -5,6 +5,7 @@ Below /var/lib/dualsrm lies what a reboot must not end: quarantine/HOST.json, a 
 windows/OPERATION/window.json   the record          windows/OPERATION/owner   who was decided to go on
 windows/OPERATION/asked         the peer has asked  windows/OPERATION/lease   locked (flock) while a guard lives
 alarms/RESOURCE.json            needs a person      off/HOST.json             somebody confirmed that it is off
+silent/HOST                     it was asked and nobody answered
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ LASTING: Final = Path("/var/lib/dualsrm")
 CONFIRMED_FOR_S: Final = 900.0
 """How long a confirmation that a host is off counts: enough to promote and start what was lost with it."""
 JUST_NOW_S: Final = 60.0
-"""How long what a power switch has shown needs no second question."""
+"""How long what a power switch has shown, or the silence of a host that was asked, needs no second question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,33 +180,37 @@ class Files:
 
     def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Somebody takes the responsibility that a host is off; `shown`: its power switch does."""
-        path = self._off(host)
+        path, tested = self._off(host), shown or _is_fresh(self._silent(host), JUST_NOW_S)
         with _errors_said(f"that {host} is off"):
             self._make(path.parent)
-            _write(path, json.dumps({"since": _now(), "by": by, "shown": shown}) + "\n")
+            _write(path, json.dumps({"since": _now(), "by": by, "tested": tested}) + "\n")
 
     def confirmed_off(self, host: str) -> str | None:
         """Who did, lately: nobody tells this host when the other one is switched on again."""
         by = self._noted_off(host, CONFIRMED_FOR_S).get("by")
         return by if isinstance(by, str) else None
 
-    def shown_off(self, host: str) -> str | None:
-        """Which power switch has shown just now that it is off."""
+    def tested_off(self, host: str) -> str | None:
+        """Who did just now, and was put to the test: a power switch that shows it, or a person when it was silent."""
         noted = self._noted_off(host, JUST_NOW_S)
         by = noted.get("by")
-        return by if noted.get("shown") is True and isinstance(by, str) else None
+        return by if noted.get("tested") is True and isinstance(by, str) else None
 
     def _noted_off(self, host: str, within_s: float) -> Mapping[str, object]:
         path = self._off(host)
-        try:
-            age = time.time() - path.stat().st_mtime
-        except OSError:
-            return {}
-        return _read(path) if -within_s < age < within_s else {}
+        return _read(path) if _is_fresh(path, within_s) else {}
+
+    def heard_nothing(self, host: str) -> None:
+        """It was asked, and nobody answered. Where that cannot be noted, it is asked again."""
+        path = self._silent(host)
+        with suppress(OSError):
+            self._make(path.parent)
+            path.touch()
 
     def seen_alive(self, host: str) -> None:
         """It answered: whoever confirmed that it is off was wrong, or it is back."""
         self._off(host).unlink(missing_ok=True)
+        self._silent(host).unlink(missing_ok=True)
 
     # --- quarantine ---------------------------------------------------------------------------------------------------
 
@@ -244,6 +249,17 @@ class Files:
 
     def _off(self, host: str) -> Path:
         return self._root / "off" / f"{quote(host, safe='')}.json"
+
+    def _silent(self, host: str) -> Path:
+        return self._root / "silent" / quote(host, safe="")
+
+
+def _is_fresh(path: Path, within_s: float) -> bool:
+    """Whether it was written just now, by a clock that may have been set meanwhile."""
+    try:
+        return -within_s < time.time() - path.stat().st_mtime < within_s
+    except OSError:
+        return False
 
 
 @contextmanager

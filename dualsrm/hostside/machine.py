@@ -71,6 +71,8 @@ class Machine(Files):
         reached, why = peer.reach(load_peer(peer_name))
         if reached:
             self.seen_alive(peer_name)
+        elif reached is False:
+            self.heard_nothing(peer_name)
         return reached, why
 
     def agent(self, peer_name: str) -> str:

@@ -16,6 +16,9 @@ from dualsrm.hostside.settings import Peer
 PROGRAM: Final = "dualsrm-host"
 ASK_S: Final = 30.0
 """A handshake takes 1 to 3 s on a loaded host; the peer's own attempt has its own patience within this."""
+_CONNECT_S: Final = 10
+_NOBODY_S: Final = 5
+"""Who is there answers one of three SYNs within 3 s; who is not costs all of it while the neighbour table has him."""
 _SSH_FAILED: Final = 255
 _SILENCE: Final = re.compile("timed out|No route to host")
 """ssh's words, and the system's in the C locale, when nobody is there."""
@@ -27,8 +30,6 @@ _OPTIONS: Final = (
     "-o",
     "BatchMode=yes",
     "-o",
-    "ConnectTimeout=10",
-    "-o",
     "ServerAliveInterval=2",
     "-o",
     "ServerAliveCountMax=3",
@@ -37,9 +38,9 @@ _OPTIONS: Final = (
 )
 
 
-def ssh_argv(peer: Peer, command: Sequence[str]) -> list[str]:
+def ssh_argv(peer: Peer, command: Sequence[str], connect_s: int = _CONNECT_S) -> list[str]:
     """The argv that runs a command on the peer."""
-    argv = ["ssh", *_OPTIONS, "-p", str(peer.port), "-l", peer.user]
+    argv = ["ssh", *_OPTIONS, "-o", f"ConnectTimeout={connect_s}", "-p", str(peer.port), "-l", peer.user]
     if peer.identity:
         argv += ["-o", "IdentitiesOnly=yes", "-i", peer.identity]
     if peer.known_hosts:
@@ -74,7 +75,7 @@ def reach(peer: Peer) -> tuple[bool | None, str]:
     ssh that is refused was answered: a host that rejects this key, or this port, runs.
     """
     try:
-        done = run(ssh_argv(peer, [PROGRAM, "version"]), deadline_s=ASK_S)
+        done = run(ssh_argv(peer, [PROGRAM, "version"], _NOBODY_S), deadline_s=ASK_S)
     except HostsideError as error:
         return None, str(error)
     said = clean(done.stderr) or clean(done.stdout) or "nothing"

@@ -134,8 +134,8 @@ class Local(Protocol):
     def confirmed_off(self, peer: str) -> str | None:
         """Who confirmed that the peer is off, if somebody did."""
 
-    def shown_off(self, peer: str) -> str | None:
-        """Which power switch has shown just now that the peer is off."""
+    def tested_off(self, peer: str) -> str | None:
+        """Who noted just now that the peer is off, put to the test: its power switch shows it, or it was silent."""
 
     def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Note that a host is off, and who says so: a person, or its power switch, which has `shown` it."""

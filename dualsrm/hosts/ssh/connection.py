@@ -21,7 +21,7 @@ from paramiko.hostkeys import InvalidHostKey
 
 from dualsrm.errors import HostUnreachable
 from dualsrm.hosts.calls import within
-from dualsrm.hosts.deadlines import CONNECT_ALL_S, CONNECT_S, DEAD_PATH_S, KEEPALIVE_S
+from dualsrm.hosts.deadlines import CONNECT_ALL_S, CONNECT_S, DEAD_PATH_S, KEEPALIVE_S, TCP_S
 from dualsrm.hosts.ssh.execute import Completed, execute
 from dualsrm.hosts.ssh.failures import UnknownHostKey, explain
 from dualsrm.hosts.ssh.settings import SshSettings, usable_identity
@@ -106,6 +106,13 @@ class SshConnection:
             raise explain(error, self.host, self._settings) from error
 
     def _session(self) -> Channel:
+        transport = self._transport()
+        try:
+            return transport.open_session(timeout=CONNECT_S)
+        except (EOFError, SSHException):
+            if transport.is_active():
+                raise
+        # It was lost and nobody had noticed. Nothing has been asked over it, so nothing is asked twice.
         return self._transport().open_session(timeout=CONNECT_S)
 
     def _transport(self) -> Transport:
@@ -122,7 +129,7 @@ class SshConnection:
             user=self.host.user,
             port=self.host.port,
             config=Config(lazy=True),
-            connect_timeout=int(CONNECT_S),
+            connect_timeout=int(TCP_S),
             connect_kwargs={
                 "key_filename": [str(identity)] if identity else [],
                 "allow_agent": identity is None,

@@ -87,9 +87,13 @@ class SimLocal:
 
     def met(self, peer: str, window: Window | None) -> None:
         """What was noted while the peer was away is over."""
-        self.machine.off.pop(peer, None)
+        self._seen_alive(peer)
         if window is not None and (left := self.machine.left.get(window.operation)):
             left.asked = False
+
+    def _seen_alive(self, peer: str) -> None:
+        self.machine.off.pop(peer, None)
+        self.machine.silent.pop(peer, None)
 
     def lease_held(self, window: Window) -> bool:
         """Whether a guard lives."""
@@ -165,7 +169,7 @@ class SimLocal:
         self.silent = not self._pair.hosts_talk()
         if self.silent:
             return None
-        self.machine.off.pop(peer, None)
+        self._seen_alive(peer)
         return answer_peer(SimLocal(self._pair, peer), resource, peer_claims=claims)
 
     def confirmed_off(self, peer: str) -> str | None:
@@ -180,25 +184,28 @@ class SimLocal:
         """As on the disk."""
         return tuple(self.machine.quarantined.values())
 
-    def shown_off(self, peer: str) -> str | None:
-        """The power switch did, lately."""
-        at = self.machine.shown_off.get(peer)
+    def tested_off(self, peer: str) -> str | None:
+        """Whose word was put to the test, lately."""
+        at = self.machine.tested_off.get(peer)
         late = at is None or self._pair.clock.monotonic() - at > JUST_NOW_S
         return None if late else self.machine.off.get(peer)
 
     def confirm_off(self, host: str, by: str, *, shown: bool = False) -> None:
         """Somebody takes the responsibility."""
         self.machine.off[host] = by
-        self.machine.shown_off.pop(host, None)
-        if shown:
-            self.machine.shown_off[host] = self._pair.clock.monotonic()
+        self.machine.tested_off.pop(host, None)
+        silent = self.machine.silent.get(host)
+        now = self._pair.clock.monotonic()
+        if shown or (silent is not None and now - silent <= JUST_NOW_S):
+            self.machine.tested_off[host] = now
         self._pair.note(f"{self._host} notes that {host} is off, says {by}")
 
     def reach(self, peer: str) -> tuple[bool | None, str]:
         """As ssh would say it."""
         if not self._pair.hosts_talk():
+            self.machine.silent[peer] = self._pair.clock.monotonic()
             return False, f"ssh: connect to host {peer} port 22: Connection timed out"
-        self.machine.off.pop(peer, None)
+        self._seen_alive(peer)
         return True, "dualsrm-host"
 
     def agent(self, _peer: str) -> str:

@@ -213,7 +213,8 @@ class Machine:
     guards: dict[str, Guard] = field(default_factory=dict)
     alarms: dict[str, str] = field(default_factory=dict)
     off: dict[str, str] = field(default_factory=dict)
-    shown_off: dict[str, float] = field(default_factory=dict)
+    tested_off: dict[str, float] = field(default_factory=dict)
+    silent: dict[str, float] = field(default_factory=dict)
     quarantined: dict[str, Quarantine] = field(default_factory=dict)
     """On its disk."""
     """Hosts confirmed to be off, and by whom."""
@@ -224,4 +225,4 @@ class Machine:
         self.boots += 1
         self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
-        self.alarms, self.off, self.shown_off = {}, {}, {}
+        self.alarms, self.off, self.tested_off, self.silent = {}, {}, {}, {}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paramiko import Channel, Transport
 
 from dualsrm.errors import CommandFailed, DeadlineExceeded, HostUnreachable
 from dualsrm.hosts.ssh import SshConnection, SshSettings
@@ -118,6 +119,23 @@ def test_a_lost_connection_fails_its_command_once_and_serves_the_next(
             outcome = error
     assert isinstance(outcome, HostUnreachable) or getattr(outcome, "exit", None) == -1
     assert ssh.run(["cat", str(count)], deadline_s=10).stdout == "run\n"
+
+
+def test_a_connection_found_lost_before_anything_was_asked_is_opened_anew(
+    ssh: SshConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on a busy machine: the guard's disarm failed twice, once for each time the lost connection was tried."""
+    lost, open_session = list[Transport](), Transport.open_session
+
+    def found_lost(transport: Transport, *, timeout: float) -> Channel:
+        if not lost:
+            lost.append(transport)
+            transport.close()
+        return open_session(transport, timeout=timeout)
+
+    monkeypatch.setattr(Transport, "open_session", found_lost)
+    assert ssh.run(["true"], deadline_s=10).exit == 0
+    assert lost
 
 
 def test_close_and_use_again(ssh: SshConnection) -> None:

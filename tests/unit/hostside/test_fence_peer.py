@@ -63,10 +63,8 @@ def test_a_promotion_in_a_window_asks_nobody(pair: SimPair, monkeypatch: pytest.
     assert handler(pair, BETA, promoting=True).attempt(0.0) is Exit.PEER_FENCED
 
 
-def test_a_promotion_asks_nobody_whom_the_power_switch_has_just_shown_off(
-    pair: SimPair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each question would be 3 to 10 s of silence, for each resource; a person's word is put to the test."""
+def test_a_promotion_asks_nobody_who_has_just_been_seen_off(pair: SimPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question would be 3 to 10 s of silence, for each resource; a person's word is put to the test once."""
     pair.machines[BETA].left.clear()
     here, asked = SimLocal(pair, BETA), list[str]()
 
@@ -78,6 +76,10 @@ def test_a_promotion_asks_nobody_whom_the_power_switch_has_just_shown_off(
     assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [])
     pair.clock.advance(90)
     assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [ALPHA])
+    here.confirm_off(ALPHA, "anna")
+    assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [ALPHA, ALPHA])
+    pair.machines[ALPHA].powered = False
+    assert here.reach(ALPHA)[0] is False
     here.confirm_off(ALPHA, "anna")
     assert (handler(pair, BETA, promoting=True).attempt(0.0), asked) == (Exit.PEER_FENCED, [ALPHA, ALPHA])
 

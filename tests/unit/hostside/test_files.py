@@ -190,13 +190,28 @@ def test_who_confirmed_that_a_host_is_off(files: Files) -> None:
 
 def test_what_a_power_switch_showed_is_another_thing_than_somebodys_word(files: Files, tmp_path: Path) -> None:
     files.confirm_off(PEER, "anna")
-    assert files.shown_off(PEER) is None
+    assert files.tested_off(PEER) is None
     files.confirm_off(PEER, "fence_x on here", shown=True)
-    assert files.shown_off(PEER) == files.confirmed_off(PEER) == "fence_x on here"
+    assert files.tested_off(PEER) == files.confirmed_off(PEER) == "fence_x on here"
     (note,) = tmp_path.rglob(f"{PEER}.json")
     long_ago = time.time() - JUST_NOW_S - 1
     os.utime(note, (long_ago, long_ago))
-    assert (files.shown_off(PEER), files.confirmed_off(PEER)) == (None, "fence_x on here")
+    assert (files.tested_off(PEER), files.confirmed_off(PEER)) == (None, "fence_x on here")
+
+
+def test_a_person_is_believed_when_the_host_was_asked_just_before_and_was_silent(files: Files, tmp_path: Path) -> None:
+    files.heard_nothing(PEER)
+    files.confirm_off(PEER, "anna")
+    assert files.tested_off(PEER) == "anna"
+    files.seen_alive(PEER)
+    files.confirm_off(PEER, "anna")
+    assert files.tested_off(PEER) is None
+    files.heard_nothing(PEER)
+    long_ago = time.time() - JUST_NOW_S - 1
+    (note,) = tmp_path.glob("**/silent/*")
+    os.utime(note, (long_ago, long_ago))
+    files.confirm_off(PEER, "anna")
+    assert files.tested_off(PEER) is None
 
 
 def test_a_quarantine_outlives_a_boot_and_ends_only_when_it_is_lifted(files: Files, tmp_path: Path) -> None:
