@@ -9,6 +9,8 @@ from dualsrm.discovery import resources_of
 from dualsrm.generations import split_resources
 from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
 
+HOST_ANSWERS = "host-answers"
+"""The check whose failure explains every other that could not be made."""
 ASKED_BETWEEN_HOSTS = frozenset({"peer-link", "cpu-compatible"})
 """Checks that need one host to ask the other about one guest: `check` runs them, `status` leaves them out."""
 
@@ -20,6 +22,8 @@ class HostLine:
     host: str
     drbd_version: str | None
     trouble: tuple[str, ...]
+    silent: bool = False
+    """Nothing at all was heard of it: it may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,10 @@ class PairOverview:
 
     @property
     def open_windows(self) -> tuple[str, ...]:
-        """Resources that allow two Primaries, or of which a host that has them up does not say."""
+        """Resources that allow two Primaries, or of which a host that has them up does not say.
+
+        What a host that does not answer has open, `trouble` covers.
+        """
         lines = [line for guest in self.guests for line in guest.resources] + list(self.other_resources)
         return tuple(line.resource for line in lines if any(_may_be_open(point) for point in line.viewpoints))
 
@@ -109,15 +116,23 @@ def _resource_names(snapshot: Snapshot) -> list[str]:
     return sorted({resource.name for view in views for resource in view.resources})
 
 
+_NOTHING_SAID = ("down", "unknown")
+
+
 def _may_be_open(point: Viewpoint) -> bool:
-    return point.two_primaries_allowed is True or (point.two_primaries_allowed is None and point.role != "down")
+    return point.two_primaries_allowed is True or (
+        point.two_primaries_allowed is None and point.role not in _NOTHING_SAID
+    )
+
+
+_PARTS = 3
 
 
 def _host(snapshot: Snapshot, host: str) -> HostLine:
     view = snapshot.view(host)
-    parts = dict.fromkeys(part.why for part in (view.drbd, view.libvirt, view.system) if isinstance(part, Unknown))
+    unseen = [part for part in (view.drbd, view.libvirt, view.system) if isinstance(part, Unknown)]
     version = None if isinstance(view.drbd, Unknown) else view.drbd.version
-    return HostLine(host, version, tuple(parts))
+    return HostLine(host, version, tuple(dict.fromkeys(part.why for part in unseen)), silent=len(unseen) == _PARTS)
 
 
 def _guest(snapshot: Snapshot, guest: str, unfinished: str | None) -> GuestLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.table import Table
@@ -17,8 +18,8 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.observe import observe
 from dualsrm.errors import ExitCode
-from dualsrm.model import Pair, Role
-from dualsrm.overview import GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
+from dualsrm.model import Finding, Pair, Role
+from dualsrm.overview import HOST_ANSWERS, GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
 
 
 @click.command()
@@ -59,6 +60,8 @@ def _print(pair: PairOverview) -> None:
     for host in pair.hosts:
         for trouble in host.trouble:
             out.print(text(f"{host.host}: {plain(trouble)}", "bold red"), soft_wrap=True)
+    for line in _if_lost(pair):
+        out.print(text(line), soft_wrap=True)
     out.print(_table(pair))
     if pair.locked_by is not None:
         lock = pair.locked_by
@@ -76,9 +79,23 @@ def _print(pair: PairOverview) -> None:
     for guest in pair.guests:
         if not guest.active:
             out.print(text(_off(guest)), soft_wrap=True)
-        for finding in guest.blockers:
+        for finding in _worth_saying(guest.blockers):
             out.print(text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red"), soft_wrap=True)
             out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
+
+
+def _if_lost(pair: PairOverview) -> Iterator[str]:
+    """The next question of whoever finds one host silent."""
+    silent = [host.host for host in pair.hosts if host.silent]
+    if len(silent) == 1:
+        (other,) = (host.host for host in pair.hosts if not host.silent)
+        argv = ("dualsrm", "failover", "--all", "--to", other, "--dry-run")
+        yield f"  if {plain(silent[0])} is lost: {plain(shlex.join(argv))}"
+
+
+def _worth_saying(blockers: Sequence[Finding]) -> Sequence[Finding]:
+    """While a host does not answer, all that it could not be asked has no other reason and no other cure."""
+    return () if any(finding.check == HOST_ANSWERS for finding in blockers) else blockers
 
 
 def _off(guest: GuestLine) -> str:

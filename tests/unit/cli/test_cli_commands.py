@@ -56,7 +56,19 @@ def test_status_of_a_silent_host_says_unknown_and_never_fine(program: Program, p
     assert [host["host"] for host in seen["hosts"] if host["trouble"]] == ["beta"]
     assert all(guest["states"]["beta"] == "unknown" for guest in seen["guests"])
     assert not any(guest["ready_to_migrate"] for guest in seen["guests"])
-    assert "does not answer" in program("status").out
+    assert seen["hosts"][1]["silent"] is True
+    assert seen["hosts"][0]["silent"] is False
+
+
+def test_status_of_a_lost_host_says_that_and_what_next_and_not_forty_lines_more(
+    program: Program, pair: SimPair
+) -> None:
+    """Seen on the lab: 40 lines, `drbdadm adjust` on the dead host among the advice, and four doubtful windows."""
+    pair.isolate("beta")
+    said = program("status").out.split("┘")[-1] + program("status").out.split("┏")[0]
+    assert "does not answer" in said
+    assert "if beta is lost: dualsrm failover --all --to alpha --dry-run" in said
+    assert not [words for words in ("not known", "adjust", "two Primaries") if words in said]
 
 
 # --- check --------------------------------------------------------------------------------------------------------
