@@ -266,13 +266,13 @@ def _tables() -> list[Panel]:
     window = "pair, instance, resource, guest, source, target"
     return [
         rows(
-            "Alerts that fire",
+            "Alerts",
             "Every alert of exporters/prometheus that fires; docs/runbooks has a page for each.",
             tuple(alert.split(", ")),
             [Column("", f"max by ({alert}) ({_FIRING})")],
         ),
         rows(
-            "Alarms",
+            "Why there is an alarm",
             "What a host asks a person for, and for how long it has.",
             ("pair", "instance", "resource", "why"),
             [

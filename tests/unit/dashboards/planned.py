@@ -1,4 +1,4 @@
-"""Metrics that the dashboards use before the exporter has them. Each goes from here when it is in the exporter's table."""
+"""Metrics that the dashboards use before the exporter has them. Each goes when it is in the exporter's."""
 
 from __future__ import annotations
 
