@@ -157,7 +157,7 @@ def _losses() -> list[Panel]:
         number(
             "Oldest recovery point",
             "How long ago the peer of a Primary was last seen connected and UpToDate, for the volume where that is"
-            " longest: what was written since is lost with the host.",
+            " longest: what was written since is lost with the host. Volumes whose peer never was are counted aside.",
             f"max({_SINCE_PEER})",
             steps=theme.AGE_OF_PEER,
             unit="s",
@@ -263,6 +263,7 @@ def _attention() -> list[Panel]:
 
 def _tables() -> list[Panel]:
     alert = "pair, alertname, severity, instance, guest, resource"
+    alarm = "pair, instance, resource, why"
     window = "pair, instance, resource, guest, source, target"
     return [
         rows(
@@ -274,12 +275,12 @@ def _tables() -> list[Panel]:
         rows(
             "Why there is an alarm",
             "What a host asks a person for, and for how long it has.",
-            ("pair", "instance", "resource", "why"),
+            tuple(alarm.split(", ")),
             [
                 Column(
                     "for",
-                    f"(time() - {many('dualsrm_alarm_since_timestamp_seconds')}) * on (pair, instance, resource)"
-                    f" group_left (why) max by (pair, instance, resource, why) ({many('dualsrm_alarm_info')})",
+                    f"max by ({alarm}) ((time() - {many('dualsrm_alarm_since_timestamp_seconds')})"
+                    f" * on (pair, instance, resource) group_left (why) {many('dualsrm_alarm_info')})",
                     "s",
                 )
             ],

@@ -127,7 +127,7 @@ def operations() -> list[Panel]:
             "Operations by outcome",
             f"Operations that ended in the time shown. {_MANAGER}",
             ("verb", "outcome"),
-            [Column("operations", f"{in_range('dualsrm_operations_total', 'verb, outcome')} > 0.5")],
+            [Column("operations", f"round({in_range('dualsrm_operations_total', 'verb, outcome')}) > 0")],
         ),
         lines(
             "Operations that run or were interrupted",

@@ -19,7 +19,7 @@ from typing import Any
 from tests.unit.dashboards.estate import Target
 from tests.unit.hostside.host import eventually
 
-_READY_S = 20.0
+_READY_S = 60.0
 _ANSWER_S = 10.0
 
 
