@@ -1,11 +1,16 @@
-"""How tests are shared out between two workers."""
+"""How tests are shared out between two workers, and how long an example of Hypothesis may take: any time."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes says how busy the machine is, not whether the example holds.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 class OneWorkerHasTheLab(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types

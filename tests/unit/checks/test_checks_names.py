@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dualsrm.checks import Move, check_move, resolve_move
@@ -32,7 +32,6 @@ def test_a_hostile_name_survives_both_shells(name: str) -> None:
     assert name in found["read-only-disks"].seen
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1))
 def test_what_arrives_at_the_far_shell_is_what_was_meant(words: list[str]) -> None:
     ssh, host, remote = shlex.split(on("beta", *words))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dualsrm.checks import blocking, check_move
@@ -74,7 +74,6 @@ def look(picture: Picture) -> tuple[Finding, ...]:
     return check_move(picture[0], MOVE, picture[1], None)
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(sorted({**NEEDED, **NOT_NEEDED}))))
 def test_a_missing_fact_that_is_needed_always_blocks(holes: set[str]) -> None:
     picture: Picture = (b.snapshot(), FACTS)
@@ -113,7 +112,6 @@ def test_every_fact_the_model_lets_be_unknown_has_a_hole_here() -> None:
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(HOSTS), words)
 def test_a_word_no_release_knows_is_never_a_good_state(host: str, word: str) -> None:
     healthy = b.snapshot()

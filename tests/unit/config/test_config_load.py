@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dualsrm.config import Settings, load
@@ -377,7 +377,6 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.lists(keys, min_size=1, max_size=3).map(tuple), values, max_size=5))
 def test_no_file_makes_it_stumble(
     tmp_path_factory: pytest.TempPathFactory, entries: dict[tuple[str, ...], object]

@@ -48,7 +48,7 @@ def test_hostile_words_arrive_as_they_are(ssh: SshConnection) -> None:
     assert words_as_seen(ssh, HOSTILE) == HOSTILE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20), min_size=1))
 def test_any_words_survive_a_real_shell(words: list[str]) -> None:
     printed = subprocess.run(["sh", "-c", command_line(["printf", "%s\\0", *words])], capture_output=True, check=True)
