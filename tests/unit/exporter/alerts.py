@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,8 +54,13 @@ class Story:
     group: dict[str, Any]
 
 
+@functools.cache
+def _parsed() -> Any:
+    return yaml.safe_load(RULES.read_text())
+
+
 def _rules() -> Iterator[dict[str, Any]]:
-    for group in yaml.safe_load(RULES.read_text())["groups"]:
+    for group in _parsed()["groups"]:
         yield from group["rules"]
 
 
@@ -72,14 +78,15 @@ def records() -> dict[str, str]:
     return {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
 
 
-def stories() -> list[Story]:
-    """Every test group that is about one alert."""
+@functools.cache
+def stories() -> tuple[Story, ...]:
+    """Every test group that is about one alert; read once, because YAML takes a second."""
     found = []
     for path in TESTS:
         for group in yaml.safe_load(path.read_text())["tests"]:
             if said := re.match(r"(\w+) (fires|is quiet): ", group["name"]):
                 found.append(Story(said[1], said[2], group))
-    return found
+    return tuple(found)
 
 
 def seconds(duration: str) -> int:

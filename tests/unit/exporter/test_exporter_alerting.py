@@ -58,13 +58,15 @@ def test_each_command_of_the_manager_exists_with_its_options(command: str) -> No
     at: click.Command = cli
     while isinstance(at, click.Group):
         at = at.commands[words.pop(0)]
-    at.make_context("dualsrm", words)
+    if words:  # else the command is only mentioned
+        at.make_context("dualsrm", words)
 
 
 @pytest.mark.parametrize("command", [c for c in _commands() if re.match(r"dualsrm-host ", c)])
 def test_each_command_of_the_hosts_exists(command: str) -> None:
     words = shlex.split(re.sub(r"\{\{[^}]*\}\}", "NAME", command))[1:]
-    assert re.search(rf'"{words[0]}"', Path(hostside.__file__).read_text())
+    modules = Path(hostside.__file__).parent.glob("*.py")
+    assert any(f'"{words[0]}"' in module.read_text() for module in modules)
 
 
 def test_each_description_has_a_command_to_look() -> None:
