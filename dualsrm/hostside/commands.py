@@ -38,7 +38,7 @@ _YIELD_S: Final = 8.0
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
-    given = _parser().parse_args(arguments)
+    given = build_parser().parse_args(arguments)
     syslog.openlog("dualsrm-host", syslog.LOG_PID, syslog.LOG_DAEMON)
     does: dict[str, Callable[[], int]] = {
         "fence-peer": _fence_peer,
@@ -53,7 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     return does[given.command]()
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Every command with its arguments; the man page is made from it too."""
     parser = argparse.ArgumentParser(prog="dualsrm-host", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("version", help="the version of dualsrm on this host")  # answered before this is loaded

@@ -36,7 +36,7 @@ _log = logging.getLogger("dualsrm_exporter")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit status: 0 when told to stop or when the file was written, 1 when not, 2 for a wrong set-up."""
-    given = _parser().parse_args(arguments)
+    given = build_parser().parse_args(arguments)
     # systemd's journal has the time and the name already.
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     with contextlib.suppress(OSError):  # the collector says that it cannot remember
@@ -95,7 +95,8 @@ def _stop(drbd: DrbdCollector) -> None:
         _log.error("what must survive a restart cannot be written: %s", error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Every option; the man page is made from it too."""
     parser = argparse.ArgumentParser(prog="dualsrm-exporter", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"dualsrm-exporter {__version__}")
     parser.add_argument(
