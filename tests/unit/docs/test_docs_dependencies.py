@@ -41,7 +41,7 @@ def test_packages_of_the_testing_machine() -> None:
     listed = re.search(r"^packages=\(\n(.*?)^\)", (VAGRANT / "bootstrap").read_text(), re.DOTALL | re.MULTILINE)
     assert listed is not None
     wanted = set(listed[1].split()) | _listed(VAGRANT / "score" / "packages")
-    wanted |= _listed(VAGRANT.parent / "tests" / "packages")
+    wanted |= _listed(REPOSITORY / "tests" / "packages") | _listed(REPOSITORY / "tests" / "debian" / "packages")
     assert _explained("Debian packages: the machine that runs tests and lab") == wanted
 
 
