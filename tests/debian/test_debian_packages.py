@@ -85,6 +85,7 @@ def test_every_program_runs_and_knows_its_version(root: Root) -> None:
 
 def test_the_manager_reads_the_example_and_goes_out_to_the_hosts(root: Root) -> None:
     """Without a network it cannot reach them: code 6, said by all the libraries together."""
+    root.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/dualsrm")
     asked = root.run("dualsrm", "--config", EXAMPLE, "check", "web", ok=False)
     assert asked.returncode == 6, asked.stderr
     assert "192.0.2.11" in asked.stdout + asked.stderr
@@ -112,18 +113,50 @@ def test_the_unit_is_enabled_and_names_a_program_that_is_there(root: Root) -> No
     assert "/opt/" not in unit
 
 
+def test_sudo_lets_people_do_what_the_example_says_and_no_more(root: Root) -> None:
+    root.install("sudo")
+    example = root.directory / "usr/share/doc/dualsrm/examples/sudoers"
+    rules = root.directory / "etc/sudoers.d/dualsrm"
+    rules.write_text(example.read_text())
+    rules.chmod(0o440)
+    root.run("visudo", "--check")
+    for group in ("dualsrm-look", "dualsrm-move"):
+        root.run("groupadd", group)
+        root.run("useradd", "--groups", group, group)
+
+    def may(user: str, *words: str) -> bool:
+        return root.run("sudo", "-l", "-U", user, "/usr/bin/dualsrm", *words, ok=False).returncode == 0
+
+    assert may("dualsrm-look", "status", "--json")
+    assert may("dualsrm-look", "check", "web")
+    assert not may("dualsrm-look", "migrate", "web")
+    assert may("dualsrm-move", "migrate", "web", "--dry-run")
+    assert may("dualsrm-move", "recover")
+    for words in (
+        ("--config", "/tmp/mine", "status"),
+        ("check", "--config", "/tmp/mine"),
+        ("migrate", "web", "--cold"),
+        ("failover", "web", "--to", "beta"),
+        ("split-brain", "resolve", "web", "--victim", "alpha"),
+        ("recover", "--take-over"),
+    ):
+        assert not may("dualsrm-move", *words), words
+    rules.unlink()
+
+
 def test_while_a_window_is_open_the_handler_stays(root: Root, newer: dict[str, Path]) -> None:
     record = root.directory / RECORD
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     before = _versions(root)
-    upgrade = root.run("dpkg", "--install", root.take(newer["dualsrm-host"]), ok=False)
-    removal = root.run("dpkg", "--remove", "dualsrm-host", ok=False)
-    for refused in (upgrade, removal):
-        assert refused.returncode != 0
-        assert "a window is open on this host" in refused.stderr
-    assert _versions(root) == before
-    assert root.run("dualsrm-host", "version").stdout
+    for name in ("dualsrm-host", "dualsrm-common"):
+        upgrade = root.run("dpkg", "--install", root.take(newer[name]), ok=False)
+        removal = root.run("dpkg", "--remove", "--force-depends", name, ok=False)
+        for refused in (upgrade, removal):
+            assert refused.returncode != 0
+            assert f"{name}: a window is open on this host" in refused.stderr
+        assert _versions(root) == before
+        assert root.run("dualsrm-host", "version").stdout
     record.unlink()
 
 
