@@ -6,6 +6,7 @@ what it does not have becomes the text it had.
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ OUTSIDE: Final[Mapping[str, str]] = {
 _SOURCE: Final = {site: source for source, site in OUTSIDE.items()}
 _LINK: Final = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])+)\]\(([^)\s]+)\)")
 _FENCED: Final = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
+_PIPED: Final = re.compile(r"`([^`]*\\\|[^`]*)`")
 _ELSEWHERE: Final = re.compile(r"[a-z]+:|#")
 
 
@@ -53,7 +55,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     site = page.file.src_uri
     source = _SOURCE.get(site, f"docs/{site}")
     parts = _FENCED.split(markdown)
-    return "".join(part if number % 2 else _relinked(part, source, site, files) for number, part in enumerate(parts))
+    return "".join(
+        part if number % 2 else _unpiped(_relinked(part, source, site, files)) for number, part in enumerate(parts)
+    )
+
+
+def _unpiped(text: str) -> str:
+    """A bar in code in a table: repositories take the backslash before it away, Python's Markdown would show it."""
+
+    def code(found: re.Match[str]) -> str:
+        shown = html.escape(found[1]).replace("\\|", "&#124;")
+        return f"<code>{shown}</code>"
+
+    return _PIPED.sub(code, text)
 
 
 def _relinked(text: str, source: str, site: str, files: Files) -> str:

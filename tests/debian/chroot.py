@@ -50,8 +50,8 @@ class Root:
         return f"/srv/{file.name}"
 
     def files_named(self, word: str) -> set[str]:
-        """Paths with this word in them, logs and apt's own lists left out."""
-        left_out = ("/srv", "/proc", "/var/log", "/var/cache", "/var/lib/apt")
+        """Paths with this word in them, logs, apt's own lists and root's home left out."""
+        left_out = ("/srv", "/root", "/proc", "/var/log", "/var/cache", "/var/lib/apt")
         found = set()
         for directory, below, files in os.walk(self.directory):
             here = directory.removeprefix(str(self.directory))

@@ -86,6 +86,7 @@ def test_every_program_runs_and_knows_its_version(root: Root) -> None:
 def test_the_manager_reads_the_example_and_goes_out_to_the_hosts(root: Root) -> None:
     """Without a network it cannot reach them: code 6, said by all the libraries together."""
     root.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/dualsrm")
+    (root.directory / "root/.ssh/known_hosts").touch()
     asked = root.run("dualsrm", "--config", EXAMPLE, "check", "web", ok=False)
     assert asked.returncode == 6, asked.stderr
     assert "192.0.2.11" in asked.stdout + asked.stderr
@@ -116,13 +117,13 @@ def test_the_unit_is_enabled_and_names_a_program_that_is_there(root: Root) -> No
 def test_sudo_lets_people_do_what_the_example_says_and_no_more(root: Root) -> None:
     root.install("sudo")
     example = root.directory / "usr/share/doc/dualsrm/examples/sudoers"
-    rules = root.directory / "etc/sudoers.d/dualsrm"
+    rules = root.directory / "etc/sudoers.d/people"
     rules.write_text(example.read_text())
     rules.chmod(0o440)
     root.run("visudo", "--check")
     for group in ("dualsrm-look", "dualsrm-move"):
         root.run("groupadd", group)
-        root.run("useradd", "--groups", group, group)
+        root.run("useradd", "--no-user-group", "--groups", group, group)
 
     def may(user: str, *words: str) -> bool:
         return root.run("sudo", "-l", "-U", user, "/usr/bin/dualsrm", *words, ok=False).returncode == 0

@@ -92,3 +92,7 @@ def test_nothing_is_loaded_from_elsewhere(read: dict[Path, _Reader]) -> None:
 
 def test_links_to_what_the_site_does_not_have_are_text(read: dict[Path, _Reader]) -> None:
     assert not [link for page in read.values() for link in page.links if link.startswith("../")]
+
+
+def test_bars_in_tables_are_bars(site: Path) -> None:
+    assert "<code>--on-failure [rollback&#124;cold]</code>" in (site / "commands.html").read_text()
