@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 NAMES = ("dualsrm-common", "dualsrm-host", "dualsrm-exporter", "dualsrm")
 PROGRAMS = tuple(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"])
 RECORD = "run/dualsrm/windows/operation/window.json"
-EXAMPLE = "/usr/share/doc/dualsrm/examples/dualsrm.toml"
+EXAMPLE = "/usr/share/dualsrm/examples/dualsrm.toml"
 OWN_FILE = "etc/dualsrm/host.toml"
 
 pytestmark = pytest.mark.timeout(1200)
@@ -116,7 +116,7 @@ def test_the_unit_is_enabled_and_names_a_program_that_is_there(root: Root) -> No
 
 def test_sudo_lets_people_do_what_the_example_says_and_no_more(root: Root) -> None:
     root.install("sudo")
-    example = root.directory / "usr/share/doc/dualsrm/examples/sudoers"
+    example = root.directory / "usr/share/dualsrm/examples/sudoers"
     rules = root.directory / "etc/sudoers.d/people"
     rules.write_text(example.read_text())
     rules.chmod(0o440)
