@@ -7,9 +7,11 @@ allowed there, because an operator who is told one fault a run gives up on the t
 
 from __future__ import annotations
 
+from dualsrm.config.groups import GroupSection, GuestShutdownSection, HookSection, ReadySection
 from dualsrm.config.load import DEFAULT_PATH, PATH_VARIABLE, load
 from dualsrm.config.schema import (
     Document,
+    EvacuationSettings,
     HostSection,
     MigrationSettings,
     PairSection,
@@ -24,9 +26,14 @@ __all__ = [
     "DEFAULT_PATH",
     "PATH_VARIABLE",
     "Document",
+    "EvacuationSettings",
+    "GroupSection",
+    "GuestShutdownSection",
+    "HookSection",
     "HostSection",
     "MigrationSettings",
     "PairSection",
+    "ReadySection",
     "ScheduleStep",
     "Settings",
     "ShutdownSettings",

@@ -18,16 +18,17 @@ def across_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _same_address(raw)
 
 
-def _tables(raw: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    tables = raw.get(name)
-    return {key: t for key, t in tables.items() if isinstance(t, dict)} if isinstance(tables, dict) else {}
+def tables(raw: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """The tables below a name, without what is none."""
+    found = raw.get(name)
+    return {key: t for key, t in found.items() if isinstance(t, dict)} if isinstance(found, dict) else {}
 
 
 def _pairing(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """Each host in exactly one pair, each pair of two hosts that exist."""
-    hosts = _tables(raw, "hosts")
+    hosts = tables(raw, "hosts")
     pairs_of: dict[str, list[str]] = {host: [] for host in hosts}
-    for pair, section in _tables(raw, "pairs").items():
+    for pair, section in tables(raw, "pairs").items():
         members = section.get("hosts")
         named = [host for host in members if isinstance(host, str)] if isinstance(members, list) else []
         key = ("pairs", pair, "hosts")
@@ -50,7 +51,7 @@ def _same_address(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """Two names for one host: a move from it to itself would look like one between two."""
     for field in ("address", "migration_address"):
         first: dict[tuple[str, object], str] = {}
-        for host, section in _tables(raw, "hosts").items():
+        for host, section in tables(raw, "hosts").items():
             value = section.get(field)
             if not isinstance(value, str):
                 continue

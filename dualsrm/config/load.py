@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from dualsrm.config.across import across_problems
+from dualsrm.config.across_groups import group_problems
 from dualsrm.config.problems import NOTHING_DONE, Problem, key_problem, refusal
 from dualsrm.config.schema import Document
 from dualsrm.config.settings import Settings
@@ -34,7 +35,7 @@ def load(path: Path) -> Settings:
         document = Document.model_validate(raw)
     except ValidationError as error:
         problems += [key_problem(detail) for detail in error.errors(include_url=False)]
-    problems += across_problems(raw)
+    problems += [*across_problems(raw), *group_problems(raw)]
     if document is None or problems:
         raise refusal(path, text, problems)
     return _settings(path, document)
@@ -75,8 +76,10 @@ def _settings(path: Path, document: Document) -> Settings:
         path=path,
         ssh=document.ssh,
         migration=document.migration,
+        evacuation=document.evacuation,
         shutdown=document.shutdown,
         state=document.state,
         hosts=MappingProxyType(hosts),
         pairs=MappingProxyType(pairs),
+        groups=MappingProxyType({name: section.group(name) for name, section in document.groups.items()}),
     )

@@ -6,18 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from dualsrm.config.groups import GroupSection, GuestShutdownSection, HookSection, ReadySection
+from dualsrm.config.section import Section
 from dualsrm.config.values import AbsolutePath, Address, Login, MigrationAddress, Name, PeerUri, WhenLate
 from dualsrm.convergence import AtDeadline, Convergence, Rung, SetDowntime, StartPostCopy
 
 Key: TypeAlias = tuple[str, ...]
-
-
-class Section(BaseModel):
-    """A table of the file. Unknown keys are refused: a misspelt key silently ignored is a setting nobody has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class SshSettings(Section):
@@ -180,6 +176,12 @@ class ShutdownSettings(Section):
     )
 
 
+class EvacuationSettings(Section):
+    """How a host is emptied."""
+
+    jobs: int = Field(default=2, ge=1, le=8, description="How many guests of a pair are moved at once.")
+
+
 class StateSettings(Section):
     """What the manager remembers."""
 
@@ -192,32 +194,39 @@ class Document(Section):
     ssh: SshSettings = Field(default_factory=SshSettings, description="How the manager reaches the hosts.")
     hosts: dict[Name, HostSection] = Field(min_length=1, description="The hosts, by name.")
     pairs: dict[Name, PairSection] = Field(min_length=1, description="The pairs, by name; each host is in one.")
+    groups: dict[Name, GroupSection] = Field(
+        default_factory=dict, description="Guests that belong together, and what comes first."
+    )
     migration: MigrationSettings = Field(default_factory=MigrationSettings, description="How guests are moved.")
+    evacuation: EvacuationSettings = Field(default_factory=EvacuationSettings, description="How a host is emptied.")
     shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings, description="How guests are stopped.")
     state: StateSettings = Field(default_factory=StateSettings, description="What the manager remembers.")
 
 
-_ONE_LEVEL: Mapping[str, type[Section]] = {
-    "ssh": SshSettings,
-    "migration": MigrationSettings,
-    "shutdown": ShutdownSettings,
-    "state": StateSettings,
+_ANY = "*"
+_SECTIONS: Mapping[Key, type[Section]] = {
+    ("hosts", _ANY): HostSection,
+    ("pairs", _ANY): PairSection,
+    ("groups", _ANY): GroupSection,
+    ("groups", _ANY, "ready"): ReadySection,
+    ("groups", _ANY, "hooks"): HookSection,
+    ("groups", _ANY, "shutdown"): GuestShutdownSection,
+    ("ssh",): SshSettings,
+    ("migration",): MigrationSettings,
+    ("migration", "schedule"): ScheduleStep,
+    ("evacuation",): EvacuationSettings,
+    ("shutdown",): ShutdownSettings,
+    ("state",): StateSettings,
 }
 
 
 def _section_of(key: Key) -> type[Section]:
-    """The section a table's key leads to; `hosts.alpha` and every other host are the same one."""
-    match key:
-        case ("hosts", _, *_):
-            return HostSection
-        case ("pairs", _, *_):
-            return PairSection
-        case ("migration", "schedule", *_):
-            return ScheduleStep
-        case (name, *_) if name in _ONE_LEVEL:
-            return _ONE_LEVEL[name]
-        case _:
-            return Document
+    """The section a table's key leads to, by its longest pattern; every host has the same one."""
+    for length in range(len(key), 0, -1):
+        for pattern, section in _SECTIONS.items():
+            if len(pattern) == length and all(one in (_ANY, part) for one, part in zip(pattern, key, strict=False)):
+                return section
+    return Document
 
 
 def keys_of(key: Key) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualsrm.config.schema import MigrationSettings, ShutdownSettings, SshSettings, StateSettings
-from dualsrm.model import Host, Pair
+from dualsrm.config.schema import EvacuationSettings, MigrationSettings, ShutdownSettings, SshSettings, StateSettings
+from dualsrm.model import Group, Host, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,9 @@ class Settings:
     path: Path
     ssh: SshSettings
     migration: MigrationSettings
+    evacuation: EvacuationSettings
     shutdown: ShutdownSettings
     state: StateSettings
     hosts: Mapping[str, Host]
     pairs: Mapping[str, Pair]
+    groups: Mapping[str, Group]

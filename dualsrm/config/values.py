@@ -89,6 +89,53 @@ def _at_deadline(value: object) -> object:
     return value
 
 
+def _guest_name(value: str) -> str:
+    if not value or len(value) > 255 or "/" in value or not value.isprintable() or value != value.strip():  # noqa: PLR2004 - a file name's limit
+        raise ValueError("allowed is a guest's name as `virsh list --all` shows it")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if (":" in host) != (bare != host) or not _is_address(bare):
+        raise ValueError("allowed is HOST:PORT, e.g. 192.0.2.10:5432 or [2001:db8::10]:5432")
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):  # noqa: PLR2004 - TCP's limit
+        raise ValueError("the port after the colon must be a number from 1 to 65535")
+    return value
+
+
+def _http_url(value: str) -> str:
+    example = "e.g. http://192.0.2.10:8080/health"
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"allowed is a URL without spaces or control characters, {example}")
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"allowed is a URL ({error}), {example}") from None
+    if parts.scheme not in ("http", "https") or host is None or not _is_address(host):
+        raise ValueError(f"allowed are http and https and a host, {example}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("it must name no user and no password: this file is no place for them; use a command")
+    return value
+
+
+def _program(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or not value[0].startswith("/"):
+        raise ValueError("allowed is a list that begins with the absolute path of a program")
+    if any("\0" in word for word in value):
+        raise ValueError("no argument of a program holds a NUL")
+    return value
+
+
+def _variable_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value.startswith("DUALSRM_"):
+        raise ValueError("allowed is a variable's name, and not one of dualsrm's own (DUALSRM_...)")
+    return value
+
+
 Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Login: TypeAlias = Annotated[str, AfterValidator(_user)]
 Address: TypeAlias = Annotated[str, AfterValidator(_address)]
@@ -96,3 +143,8 @@ MigrationAddress: TypeAlias = Annotated[str, AfterValidator(_migration_address)]
 PeerUri: TypeAlias = Annotated[str, AfterValidator(_peer_uri)]
 AbsolutePath: TypeAlias = Annotated[str, AfterValidator(_absolute)]
 WhenLate: TypeAlias = Annotated[Literal["abort", "pause"], BeforeValidator(_at_deadline)]
+GuestName: TypeAlias = Annotated[str, AfterValidator(_guest_name)]
+Endpoint: TypeAlias = Annotated[str, AfterValidator(_endpoint)]
+HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
+Program: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_program)]
+VariableName: TypeAlias = Annotated[str, AfterValidator(_variable_name)]

@@ -11,9 +11,14 @@ from pydantic import BaseModel
 
 from dualsrm.config import (
     Document,
+    EvacuationSettings,
+    GroupSection,
+    GuestShutdownSection,
+    HookSection,
     HostSection,
     MigrationSettings,
     PairSection,
+    ReadySection,
     ScheduleStep,
     ShutdownSettings,
     SshSettings,
@@ -25,9 +30,14 @@ DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECTIONS: dict[str, type[BaseModel]] = {
     "hosts.NAME": HostSection,
     "pairs.NAME": PairSection,
+    "groups.NAME": GroupSection,
+    "[groups.NAME.ready]": ReadySection,
+    "[groups.NAME.hooks]": HookSection,
+    "groups.NAME.shutdown.GUEST": GuestShutdownSection,
     "ssh": SshSettings,
     "migration": MigrationSettings,
     "[migration.schedule]": ScheduleStep,
+    "evacuation": EvacuationSettings,
     "shutdown": ShutdownSettings,
     "state": StateSettings,
 }
@@ -53,9 +63,11 @@ def test_defaults_are_the_documented_ones() -> None:
             said = documented()[name][key]
             if field.is_required():
                 assert said == "required"
-            elif isinstance(field.default, tuple):
+            elif key == "schedule":
                 steps = tomllib.loads(f"steps = {said.strip('`')}")["steps"]
                 assert tuple(ScheduleStep(**step) for step in steps) == field.default
+            elif field.default_factory is not None:
+                assert said in ("`{}`", f"`[{key}]`")
             elif field.default is not None:
                 assert said == f"`{json.dumps(field.default)}`"
 
@@ -74,3 +86,4 @@ def test_the_examples_are_valid(tmp_path: Path) -> None:
     settings = load(file)
     assert set(settings.hosts) == {"alpha", "beta"}
     assert [step.after_pass for step in settings.migration.schedule] == [4, 8]
+    assert settings.groups["shop"].after == ("database",)
