@@ -97,7 +97,7 @@ class Hook:
     verbs: tuple[GroupVerb, ...]
     argv: tuple[str, ...]
     deadline_s: int
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     may_fail: bool = False
     """Then it is said and the operation goes on; else the group counts as failed."""
 
@@ -136,7 +136,7 @@ class Group:
     """While it is not ready, what comes after it is not started."""
     hooks: tuple[Hook, ...] = ()
     cold: ColdMove = ColdMove.NEVER
-    shutdown: Mapping[str, Shutdown] = field(default_factory=lambda: MappingProxyType({}))
+    shutdown: Mapping[str, Shutdown] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """By guest, where it differs from all others."""
 
     def hooks_at(self, moment: Moment, verb: GroupVerb) -> tuple[Hook, ...]:
