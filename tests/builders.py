@@ -55,14 +55,15 @@ def host(name: str) -> Host:
 def resource(name: str = "web", *, minor: int = 0, primary: bool, at: str = ALPHA) -> Resource:
     """One volume, in step with the peer."""
     own, peer = (Role.PRIMARY, Role.SECONDARY) if primary else (Role.SECONDARY, Role.PRIMARY)
-    addresses = [f"10.79.1.{11 + HOSTS.index(at)}", f"10.79.1.{12 - HOSTS.index(at)}"]
+    ours, theirs = f"10.79.1.{11 + HOSTS.index(at)}", f"10.79.1.{12 - HOSTS.index(at)}"
+    ends = (f"{ours}:{7789 + minor}", f"{theirs}:{7789 + minor}")
     copy = PeerVolume(0, ReplicationState.ESTABLISHED, DiskState.UP_TO_DATE, out_of_sync_bytes=0)
     return Resource(
         name=name,
         role=own,
         suspended=(),
         volumes=(Volume(0, minor, DiskState.UP_TO_DATE, size_bytes=64 * MIB),),
-        connection=Connection(None, ConnectionState.CONNECTED, peer, (copy,), *addresses),
+        connection=Connection(None, ConnectionState.CONNECTED, peer, (copy,), ours, theirs, ends),
         options=RuntimeOptions(fencing=AT_REST),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from dualsrm.checks.case import Case, Findings, each_end, each_viewpoint, failed, known, on, passed, unknown, warning
+from dualsrm.checks.drift import besides
 from dualsrm.checks.hosts import RECOVER
 from dualsrm.generations import is_split, split_resources
 from dualsrm.model import (
@@ -244,12 +245,14 @@ def quorum_held(_: Case, host: str, resource: Resource) -> Findings:
 @each_end
 def files_match_kernel(case: Case, host: str) -> Findings:
     """An adjust by anyone, in the middle of a move, would put the files' options in force and shut the window."""
-    drift = known(
+    shown = known(
         case.drbd(host).drift,
         host,
         f"whether {host}'s DRBD files match its kernel is not known",
         on(host, "drbdadm", "-d", "adjust", "all"),
     )
+    beside = case.facts.beside and case.facts.beside - set(case.resources())
+    drift = besides(shown, (one for one in case.drbd(host).resources if one.name in beside))
     if not drift:
         yield passed(host, "the kernel runs what the files say")
         return
@@ -266,7 +269,8 @@ def files_match_kernel(case: Case, host: str) -> Findings:
     open_windows = [
         resource.name
         for resource in case.drbd(host).resources
-        if not isinstance(resource.options, Unknown)
+        if resource.name not in beside
+        and not isinstance(resource.options, Unknown)
         and (resource.options.allow_two_primaries or resource.options.fencing == IN_WINDOW)
     ]
     if open_windows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualsrm.checks.case import Case, Findings, failed, known, on, passed, unknown, warning
-from dualsrm.model import CpuVerdict, Nic
+from dualsrm.model import CpuVerdict, Domain, Nic
 
 MARGIN_BYTES = 256 * 1024 * 1024
 """QEMU's own memory beside the guest's: device models, video, page tables, migration buffers."""
@@ -77,12 +77,17 @@ def _dotted(packed: int) -> str:
     return f"{packed // 1_000_000}.{packed // 1000 % 1000}.{packed % 1000}"
 
 
+def memory_needed(domain: Domain) -> int:
+    """The guest's memory and what QEMU needs besides."""
+    return domain.memory_bytes + max(MARGIN_BYTES, int(domain.memory_bytes * MARGIN_SHARE))
+
+
 def memory_on_target(case: Case) -> Findings:
     """Short memory shows when the guest is already there: the kernel then kills somebody, often this QEMU."""
     domain, target = case.domain(), case.move.target
     probe = on(target, "free", "-m")
     free = known(case.libvirt(target).free_memory_bytes, target, f"the free memory of {target} is not known", probe)
-    needed = domain.memory_bytes + max(MARGIN_BYTES, int(domain.memory_bytes * MARGIN_SHARE))
+    needed = memory_needed(domain)
     said = f"{_mib(free)} free on {target}, {_mib(needed)} needed ({_mib(domain.memory_bytes)} and a margin for QEMU)"
     if free >= needed:
         yield passed(domain.name, said)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import click
 
+from dualsrm.cli.group import start_group, stop_group
 from dualsrm.cli.operation import Operation, operate
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.session import Session
+from dualsrm.cli.several import policy_of
 from dualsrm.cli.text import duration, plain
 from dualsrm.engine.cold import ColdReport, Prepared, Verb, prepare_start, prepare_stop, run_start, run_stop
 from dualsrm.engine.environment import Environment
 from dualsrm.model import Pair
-from dualsrm.plan.cold import Patience
 
 
 @click.command()
@@ -24,13 +26,16 @@ from dualsrm.plan.cold import Patience
 @json_option
 @pass_session
 def stop(session: Session, guest: str, *, destroy: bool, deadline: int | None, dry_run: bool, as_json: bool) -> int:
-    """Shut GUEST down and make its resources Secondary.
+    """Shut GUEST, or every guest of a group, down and make its resources Secondary.
 
     It is asked through its agent and by ACPI in turn until no process of it is left. One that does not stop in time
     runs on, unless --destroy is given or configured.
     """
-    settings, state = session.settings.shutdown, session.state_directory
-    patience = Patience(deadline or settings.deadline_s, destroy or settings.destroy)
+    if (group := session.group(guest)) is not None:
+        return stop_group(session, group, destroy=destroy, deadline=deadline, dry_run=dry_run, as_json=as_json)
+    state = session.state_directory
+    policy = dataclasses.replace(policy_of(session), said_deadline_s=deadline, said_destroy=destroy)
+    patience = policy.patience_of(session.group_of(guest), guest)
     operation = _operation(
         Verb.STOP,
         lambda environment, pair: prepare_stop(environment, pair, guest, patience),
@@ -48,17 +53,20 @@ def stop(session: Session, guest: str, *, destroy: bool, deadline: int | None, d
 @json_option
 @pass_session
 def start(session: Session, guest: str, *, host: str | None, dry_run: bool, as_json: bool) -> int:
-    """Make GUEST's resources Primary, never by force, and start it.
+    """Make GUEST's resources Primary, never by force, and start it; or every guest of a group, until it is ready.
 
     Refused while it may run elsewhere, or while the other host's disks may be newer. If it does not start, what was
     Secondary is again.
     """
 
-    state = session.state_directory
+    if (group := session.group(guest)) is not None:
+        return start_group(session, group, host, dry_run=dry_run, as_json=as_json)
+    state, own = session.state_directory, session.group_of(guest)
+    prefer = own.prefer if own else None
     operation = _operation(
         Verb.START,
-        lambda environment, pair: prepare_start(environment, pair, guest, host, state_directory=state),
-        lambda environment, pair: run_start(environment, pair, guest, host, state_directory=state),
+        lambda environment, pair: prepare_start(environment, pair, guest, host, state_directory=state, prefer=prefer),
+        lambda environment, pair: run_start(environment, pair, guest, host, state_directory=state, prefer=prefer),
     )
     return operate(session, guest, operation, dry_run=dry_run, as_json=as_json)
 

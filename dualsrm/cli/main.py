@@ -13,6 +13,7 @@ import click
 from dualsrm import __version__
 from dualsrm.cli.check import check
 from dualsrm.cli.cold import start, stop
+from dualsrm.cli.evacuate import evacuate
 from dualsrm.cli.failback import failback
 from dualsrm.cli.failover import failover
 from dualsrm.cli.migrate import migrate
@@ -46,7 +47,7 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, stop, start, failover, reprotect, failback, split_brain, recover):
+for command in (status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover):
     cli.add_command(command)
 
 

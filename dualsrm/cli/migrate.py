@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from dualsrm.cli.evacuate import jobs_option, keep_going_option, migrate_group
 from dualsrm.cli.operation import Operation, operate
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.session import Session
+from dualsrm.cli.several import policy_of
 from dualsrm.cli.text import duration, plain, size
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.report import MoveReport
 from dualsrm.model import Pair
-from dualsrm.plan.cold import Patience
 
 
 @click.command()
@@ -24,6 +25,8 @@ from dualsrm.plan.cold import Patience
     type=click.Choice(["rollback", "cold"]),
     help="After a live move that was rolled back: leave it running, or move it cold. Default: as configured.",
 )
+@jobs_option
+@keep_going_option
 @click.option("--dry-run", is_flag=True, help="Print the checks and the plan; touch nothing.")
 @json_option
 @pass_session
@@ -34,6 +37,8 @@ def migrate(
     *,
     cold: bool,
     on_failure: str | None,
+    jobs: int | None,
+    keep_going: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -43,10 +48,26 @@ def migrate(
     hand-over the move is called off and rolled back, after it it is finished.
 
     With --cold it is shut down and started there; if it does not start, it is started here again.
-    """
-    settings, state = session.settings, session.state_directory
-    patience = Patience(settings.shutdown.deadline_s, settings.shutdown.destroy)
 
+    Every guest of a group, in --jobs at once: as its group says, live or cold.
+    """
+    if (group := session.group(guest)) is not None:
+        if cold:
+            raise click.UsageError("--cold is for one GUEST; a group says `cold` in the configuration")
+        return migrate_group(
+            session,
+            group,
+            to,
+            jobs=jobs,
+            keep_going=keep_going,
+            cold_after_live=None if on_failure is None else on_failure == "cold",
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    if jobs is not None or keep_going:
+        raise click.UsageError("--jobs and --keep-going are for a group")
+    settings, state = session.settings, session.state_directory
+    patience = policy_of(session).patience_of(session.group_of(guest), guest)
     convergence, patient = settings.migration.convergence, patience if cold else None
 
     def prepare(environment: Environment, pair: Pair) -> Prepared:

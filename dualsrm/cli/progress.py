@@ -12,7 +12,18 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from dualsrm.cli.output import console, on_terminal
 from dualsrm.cli.text import plain, size
 from dualsrm.engine.ports import JobProgress
-from dualsrm.engine.progress import Copying, Event, Notice, Observer, StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.progress import (
+    Copying,
+    Event,
+    GuestEnded,
+    Notice,
+    Observer,
+    OfGuest,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Undoing,
+)
 
 LOG_EVERY_S = 5.0
 """Between two lines about the same memory copy in a log."""
@@ -22,17 +33,22 @@ def describe(event: Event) -> str:
     """One line about an event."""
     match event:
         case StepStarted(name=name, number=number, total=total):
-            return f"[{number}/{total}] {name}"
+            line = f"[{number}/{total}] {name}"
         case StepDone(name=name, seconds=seconds):
-            return f"      {name}: done in {seconds:.1f} s"
+            line = f"      {name}: done in {seconds:.1f} s"
         case StepFailed(name=name, seen=seen):
-            return f"      {name}: FAILED: {seen}"
+            line = f"      {name}: FAILED: {seen}"
         case Undoing(name=name):
-            return f"      undoing: {name}"
+            line = f"      undoing: {name}"
         case Copying(progress=progress, seconds=seconds):
-            return f"      {seconds:.0f} s: {copied(progress)}"
+            line = f"      {seconds:.0f} s: {copied(progress)}"
         case Notice(text=text):
-            return f"      {text}"
+            line = f"      {text}"
+        case GuestEnded(ended=ended):
+            line = f"      {ended}"
+        case OfGuest(guest=guest, event=event):
+            line = f"{guest}: {describe(event).strip()}"
+    return line
 
 
 def copied(progress: JobProgress) -> str:
@@ -61,7 +77,7 @@ class LogProgress:
     """Plain lines."""
 
     def __init__(self) -> None:
-        self._last_copying = -LOG_EVERY_S
+        self._last_copying: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -73,10 +89,13 @@ class LogProgress:
 
     def __call__(self, event: Event) -> None:
         """Print the event, memory progress at most every few seconds."""
-        if isinstance(event, Copying):
-            if event.seconds - self._last_copying < LOG_EVERY_S:
+        guest, inner = (event.guest, event.event) if isinstance(event, OfGuest) else ("", event)
+        if isinstance(inner, Copying):
+            if inner.seconds - self._last_copying.get(guest, -LOG_EVERY_S) < LOG_EVERY_S:
                 return
-            self._last_copying = event.seconds
+            self._last_copying[guest] = inner.seconds
+        elif isinstance(inner, StepStarted):
+            self._last_copying.pop(guest, None)
         click.echo(plain(describe(event)), err=True)
 
 
@@ -86,7 +105,7 @@ class LiveProgress:
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console(stderr=True), transient=True)
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -99,18 +118,19 @@ class LiveProgress:
             self._progress.stop()
 
     def __call__(self, event: Event) -> None:
-        """Show the event."""
-        if isinstance(event, StepStarted):
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(plain(describe(event)), total=None)
-        elif isinstance(event, Copying) and self._task is not None:
-            done = event.progress.memory_processed or 0
-            left = event.progress.memory_remaining
+        """Show the event: one bar for each guest that is worked on."""
+        guest, inner = (event.guest, event.event) if isinstance(event, OfGuest) else ("", event)
+        name = plain(f"{guest}: ") if guest else ""
+        if isinstance(inner, StepStarted | GuestEnded) and (old := self._tasks.pop(guest, None)) is not None:
+            self._progress.remove_task(old)
+        task = self._tasks.get(guest)
+        if isinstance(inner, StepStarted):
+            self._tasks[guest] = self._progress.add_task(f"{name}{plain(describe(inner))}", total=None)
+        elif isinstance(inner, Copying) and task is not None:
+            done, left = inner.progress.memory_processed or 0, inner.progress.memory_remaining
             total = None if left is None else done + left
-            self._progress.update(
-                self._task, total=total, completed=done, description=f"migrate: {copied(event.progress)}"
-            )
+            said = f"{name}migrate: {copied(inner.progress)}"
+            self._progress.update(task, total=total, completed=done, description=said)
         else:
             self._progress.console.print(plain(describe(event)), markup=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,8 +17,9 @@ from dualsrm.engine.progress import Observer
 from dualsrm.errors import UsageError
 from dualsrm.hosts.host import RealHost
 from dualsrm.hosts.libvirt.migration import MigrationSettings, Throttle
+from dualsrm.hosts.manager import Manager
 from dualsrm.hosts.ssh import SshSettings
-from dualsrm.model import Pair
+from dualsrm.model import Group, Pair
 
 
 class Session:
@@ -28,6 +29,7 @@ class Session:
         self._path = path
         self._settings: Settings | None = None
         self._hosts: dict[str, RealHost] = {}
+        self._in_lanes: list[RealHost] = []
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
@@ -36,7 +38,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for host in self._hosts.values():
+        for host in (*self._hosts.values(), *self._in_lanes):
             host.close()
 
     @property
@@ -57,11 +59,33 @@ class Session:
             for name in pair.hosts:
                 if name not in self._hosts:
                     self._hosts[name] = self._real_host(name)
+        return self._world(self._hosts, observer)
+
+    def lanes(self, count: int, pair: Pair, observer: Observer) -> list[Environment]:
+        """As many worlds as guests are worked on at once, each with connections of its own to both hosts.
+
+        An SSH server allows ten sessions on a connection, and a connection has one guard. What memory may take of the
+        link is divided among them.
+        """
+        if count == 1:
+            return [self.environment([pair], observer)]
+        worlds = []
+        for _ in range(count):
+            hosts = {name: self._real_host(name, share=count) for name in pair.hosts}
+            self._in_lanes += hosts.values()
+            worlds.append(self._world(hosts, observer))
+        return worlds
+
+    def _world(self, hosts: Mapping[str, RealHost], observer: Observer) -> Environment:
         return Environment(
-            ports=dict(self._hosts), clock=SystemClock(), observer=harmless(observer), cancelled=self._stop.is_set
+            ports=dict(hosts),
+            clock=SystemClock(),
+            observer=harmless(observer),
+            cancelled=self._stop.is_set,
+            manager=Manager(),
         )
 
-    def _real_host(self, name: str) -> RealHost:
+    def _real_host(self, name: str, share: int = 1) -> RealHost:
         ssh, migration = self.settings.ssh, self.settings.migration
         return RealHost(
             self.settings.hosts[name],
@@ -71,13 +95,21 @@ class Session:
             ),
             migration=MigrationSettings(
                 tls=migration.transport == "tls",
-                bandwidth_mib_per_s=migration.bandwidth_mib_s or None,
+                bandwidth_mib_per_s=max(1, migration.bandwidth_mib_s // share) if migration.bandwidth_mib_s else None,
                 throttle=Throttle(migration.throttle_initial_percent, migration.throttle_increment_percent)
                 if migration.auto_converge
                 else None,
                 post_copy=migration.post_copy,
             ),
         )
+
+    def group(self, name: str) -> Group | None:
+        """The group of that name, if there is one: where a command takes a guest, it takes a group as well."""
+        return self.settings.groups.get(name)
+
+    def group_of(self, guest: str) -> Group | None:
+        """The group a guest is in."""
+        return next((group for group in self.settings.groups.values() if guest in group.guests), None)
 
     def pair_for(self, guest: str) -> Pair:
         """The pair that knows this guest; with one pair configured there is nothing to ask."""

@@ -136,9 +136,10 @@ def prepare_start(
     host: str | None,
     *,
     state_directory: Path,
+    prefer: str | None = None,
     under_lock: bool = False,
 ) -> Prepared:
-    """Look, check and plan; touches nothing."""
+    """Look, check and plan; touches nothing. `prefer`: where, when nothing that is seen says it."""
     if host is not None and host not in pair.hosts:
         raise UsageError(
             f"{host} is no host of pair {pair.name}",
@@ -147,7 +148,7 @@ def prepare_start(
         )
     snapshot = observe(environment, pair, under_lock=under_lock)
     location = _location(snapshot, guest)
-    here = host or _where(snapshot, guest, location)
+    here = host or _where(snapshot, guest, location, prefer)
     goal = _goal(snapshot, guest, here)
     domain = _domain(snapshot, guest, here)
     if location.active_on == (here,) and domain.state is DomainState.RUNNING:
@@ -168,26 +169,39 @@ def prepare_start(
 
 
 def run_stop(
-    environment: Environment, pair: Pair, guest: str, patience: Patience, *, state_directory: Path
+    environment: Environment,
+    pair: Pair,
+    guest: str,
+    patience: Patience,
+    *,
+    state_directory: Path,
+    inside: str | None = None,
 ) -> tuple[Prepared, ColdReport | None]:
     """Lock, look, stop. Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after."""
     prepare = partial(prepare_stop, environment, pair, guest, patience)
     prepared, report = carry_out(
-        environment, pair, state_directory, verb="stop", guest=guest, prepare=prepare, report=_report
+        environment, pair, state_directory, verb="stop", guest=guest, prepare=prepare, report=_report, inside=inside
     )
     return prepared, report or _nothing_to_do(prepared)
 
 
 def run_start(
-    environment: Environment, pair: Pair, guest: str, host: str | None, *, state_directory: Path
+    environment: Environment,
+    pair: Pair,
+    guest: str,
+    host: str | None,
+    *,
+    state_directory: Path,
+    prefer: str | None = None,
+    inside: str | None = None,
 ) -> tuple[Prepared, ColdReport | None]:
     """Lock, look, and start if no check is against it; without a report the findings say why not.
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
-    prepare = partial(prepare_start, environment, pair, guest, host, state_directory=state_directory)
+    prepare = partial(prepare_start, environment, pair, guest, host, state_directory=state_directory, prefer=prefer)
     prepared, report = carry_out(
-        environment, pair, state_directory, verb="start", guest=guest, prepare=prepare, report=_report
+        environment, pair, state_directory, verb="start", guest=guest, prepare=prepare, report=_report, inside=inside
     )
     return prepared, report or _nothing_to_do(prepared)
 
@@ -291,12 +305,14 @@ def _location(snapshot: Snapshot, guest: str) -> GuestLocation:
     raise no_such_guest(snapshot, guest)
 
 
-def _where(snapshot: Snapshot, guest: str, location: GuestLocation) -> str:
+def _where(snapshot: Snapshot, guest: str, location: GuestLocation, prefer: str | None) -> str:
     """Where it is, or where its resources are Primary, or the only host that has it defined. Else it has to be said."""
     primary = _primary_sides(snapshot, _goal(snapshot, guest, snapshot.pair.hosts[0]).resources)
     for hosts in (location.active_on, tuple(dict.fromkeys(host for host, _ in primary)), location.defined_on):
         if len(hosts) == 1:
             return hosts[0]
+    if prefer is not None:
+        return prefer
     first, second = snapshot.pair.hosts
     raise UsageError(
         f"{guest} may start on {first} or on {second}",

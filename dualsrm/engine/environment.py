@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from dualsrm.engine.ports import Clock, HostPort
+from dualsrm.engine.ports import Clock, HostPort, ManagerPort
 from dualsrm.engine.progress import Observer
 
 T = TypeVar("T")
@@ -64,3 +64,5 @@ class Environment:
     observer: Observer = unwatched
     cancelled: Callable[[], bool] = never
     """Whether the operator asked to stop; looked at wherever stopping is still safe."""
+    manager: ManagerPort | None = None
+    """Where readiness is asked from and hooks are run; None: nobody can."""

@@ -142,6 +142,30 @@ def failed_over(directory: Path, pair: str) -> tuple[Moved, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long a move that went well took."""
+
+    guest: str
+    method: str
+    seconds: float
+
+
+def moves(directory: Path, pair: str) -> tuple[Took, ...]:
+    """What the journals say of moves on a pair that went well, oldest first: an estimate for the next ones."""
+    found = []
+    for path in _not_running(directory):
+        lines = _lines(path)
+        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        if (intent.get("verb"), intent.get("pair")) != ("migrate", pair):
+            continue
+        for line in lines:
+            seconds = line.get("total_s")
+            if line.get("kind") == "end" and line.get("outcome") == "moved" and isinstance(seconds, int | float):
+                found.append(Took(str(intent.get("guest")), str(intent.get("method")), float(seconds)))
+    return tuple(found)
+
+
 def over(directory: Path) -> frozenset[str]:
     """Operations of this manager that run no more, ended or interrupted: a lock that names one is a leftover."""
     return frozenset(path.stem for path in _not_running(directory))

@@ -59,14 +59,19 @@ def prepare_move(
     state_directory: Path,
     convergence: Convergence,
     cold: Patience | None = None,
+    beside: frozenset[str] = frozenset(),
     under_lock: bool = False,
 ) -> Prepared:
-    """Look and plan; touches nothing. Raises for a guest that cannot be meant. `cold`: with a stop between."""
+    """Look and plan; touches nothing. Raises for a guest that cannot be meant. `cold`: with a stop between.
+
+    `beside`: resources of guests that the same operation moves.
+    """
     snapshot = observe(environment, pair, guest=guest, under_lock=under_lock)
     move = resolve_move(snapshot, guest, to)
     facts = MoveFacts(
         cpu=cpu_verdict(environment, snapshot, guest, move.source, move.target),
         peer_link=snapshot.view(move.source).peer_link or Unknown(f"{move.source} was not asked"),
+        beside=beside,
     )
     unfinished = interrupted(state_directory, pair.name)
     findings = check_move(snapshot, move, facts, unfinished[0].operation if unfinished else None)
@@ -98,10 +103,12 @@ def run_move(
     state_directory: Path,
     convergence: Convergence,
     cold: Patience | None = None,
+    inside: str | None = None,
+    beside: frozenset[str] = frozenset(),
 ) -> tuple[Prepared, MoveReport | None]:
     """Lock, look, and move if no check is against it; without a report nothing was touched, and the findings say why.
 
-    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
+    Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `inside`: `carry_out` says.
     """
     if cold is None:
         _call_in_guards(environment, pair)
@@ -120,10 +127,12 @@ def run_move(
             state_directory=state_directory,
             convergence=convergence,
             cold=cold,
+            beside=beside,
         ),
         report=lambda operation, prepared, run, total_s: report_move(
             operation, prepared.goal, run, total_s, cold=prepared.cold
         ),
+        inside=inside,
     )
 
 
@@ -135,6 +144,8 @@ def fall_back(
     *,
     patience: Patience,
     state_directory: Path,
+    inside: str | None = None,
+    beside: frozenset[str] = frozenset(),
 ) -> MoveReport:
     """Move it cold after a live move that was rolled back, and only then; otherwise the report as it is.
 
@@ -153,6 +164,8 @@ def fall_back(
             state_directory=state_directory,
             convergence=goal.convergence,
             cold=patience,
+            inside=inside,
+            beside=beside,
         )
         if cold is None:
             raise Refused("; ".join(finding.seen for finding in blocking(prepared.findings)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -71,18 +72,21 @@ def carry_out(
     guest: str,
     prepare: Prepare[P],
     report: Callable[[str, P, Run, float], R],
+    inside: str | None = None,
 ) -> tuple[P, R | None]:
     """Lock, look, and do the plan; without a report nothing was touched, because of the findings or for want of a plan.
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `prepare` looks and plans.
-    `report` is given the operation, what was prepared, how the plan ended, and its seconds.
+    `report` is given the operation, what was prepared, how the plan ended, and its seconds. `inside`: an operation that
+    does several and holds the lock for all of them; each has its own journal and its own window all the same.
     """
     started = environment.clock.monotonic()
     journal = FileJournal.begin(state_directory, verb, environment.clock)
     looked = False
     try:
-        journal.write("intent", verb=verb, pair=pair.name, guest=guest)
-        with pair_locked(environment, pair, journal.operation):
+        part = {} if inside is None else {"inside": inside}
+        journal.write("intent", verb=verb, pair=pair.name, guest=guest, **part)
+        with _locked(environment, pair, journal.operation, inside):
             looked = True
             prepared = prepare(under_lock=True)
             if not prepared.plan:
@@ -115,6 +119,15 @@ def carry_out(
     finally:
         journal.close()
     return prepared, end
+
+
+@contextmanager
+def _locked(environment: Environment, pair: Pair, operation: str, inside: str | None) -> Iterator[None]:
+    if inside is not None:
+        yield
+        return
+    with pair_locked(environment, pair, operation):
+        yield
 
 
 def _raise_if_silent(run: Run) -> None:

@@ -7,6 +7,7 @@ its own deadline at most and then raises `DeadlineExceeded`; a refusal by DRBD o
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -25,6 +26,7 @@ from dualsrm.model import (
     Maybe,
     Noted,
     PeerSeen,
+    Probe,
     Window,
 )
 
@@ -202,6 +204,9 @@ class HostPort(Protocol):
     def start(self, guest: str) -> None:
         """Start a guest that is defined here; a no-op when it is active. libvirt waits until its QEMU runs."""
 
+    def agent_answers(self, guest: str) -> str:
+        """Empty when the agent in the guest answers, else why not. Raises when libvirt cannot be asked."""
+
     def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """Whether this host's hypervisor can run that domain's CPU (virConnectCompareHypervisorCPU).
 
@@ -251,6 +256,16 @@ class HostPort(Protocol):
 
     def lock_holder(self, pair: str) -> Maybe[LockHolder | None]:
         """Who holds the pair's lock here, if anyone."""
+
+
+class ManagerPort(Protocol):
+    """What is done on the manager itself, around a group."""
+
+    def probe(self, probe: Probe) -> str:
+        """Empty when it is seen, else what was seen instead. Takes some seconds at most and raises nothing."""
+
+    def run_hook(self, argv: Sequence[str], environment: Mapping[str, str], deadline_s: float) -> str:
+        """Run a program: empty when it ended with exit code 0 in time, else what became of it. Raises nothing."""
 
 
 class Clock(Protocol):

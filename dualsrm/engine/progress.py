@@ -56,5 +56,21 @@ class Notice:
     text: str
 
 
-Event: TypeAlias = StepStarted | StepDone | StepFailed | Undoing | Copying | Notice
+@dataclass(frozen=True, slots=True)
+class OfGuest:
+    """What is told of one guest while others are worked on beside it."""
+
+    guest: str
+    event: StepStarted | StepDone | StepFailed | Undoing | Copying | Notice | GuestEnded
+
+
+@dataclass(frozen=True, slots=True)
+class GuestEnded:
+    """One guest of several is done, in words."""
+
+    ended: str
+    ok: bool
+
+
+Event: TypeAlias = StepStarted | StepDone | StepFailed | Undoing | Copying | Notice | GuestEnded | OfGuest
 Observer: TypeAlias = Callable[[Event], None]

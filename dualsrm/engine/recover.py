@@ -92,8 +92,11 @@ def _settle_all(
     )
 
 
+_WANT_GUESTS_UP = ("migrate", "start", "failover", "migrate-group", "start-group")
+
+
 def _down(snapshot: Snapshot, left: tuple[Interrupted, ...]) -> tuple[str, ...]:
-    wanted = (_guests(one.intent) for one in left if one.intent.get("verb") in ("migrate", "start", "failover"))
+    wanted = (_guests(one.intent) for one in left if one.intent.get("verb") in _WANT_GUESTS_UP)
     locations = (guest_location(snapshot, guest) for guest in dict.fromkeys(chain.from_iterable(wanted)))
     return tuple(location.name for location in locations if location.known and not location.active_on)
 

@@ -93,3 +93,12 @@ FENCE_S: Final = 330.0
 
 NOTED_S: Final = 20.0
 """One file in memory; Python takes its time to start on a loaded host."""
+
+PROBE_NETWORK_S: Final = 5.0
+"""A connection or an echo; a guest that is up answers in milliseconds, and it is asked again."""
+
+PROBE_COMMAND_S: Final = 10.0
+"""A page, or a program that looks for itself; documented in docs/configuration.md."""
+
+LIBVIRT_AGENT_S: Final = 8.0
+"""libvirt itself waits 5 s for an agent that does not answer."""

@@ -147,6 +147,10 @@ class RealHost:
         """Whether a process with `-uuid UUID` exists, by the process table."""
         return processes.qemu_alive(self._ssh, guest_uuid)
 
+    def agent_answers(self, guest: str) -> str:
+        """Whether the agent in the guest answers libvirt here."""
+        return domains.agent_answers(self._libvirt, guest)
+
     def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """libvirt's comparison of the guest's CPU with this host's."""
         try:

@@ -113,6 +113,8 @@ class Connection:
     local_address: str | None = None
     """IP address this side replicates from (`drbdsetup show`), without port; None when it was not read."""
     peer_address: str | None = None
+    endpoints: tuple[str, str] | None = None
+    """Both addresses with port, ours first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ class MoveFacts:
     cpu: Maybe[CpuVerdict]
     peer_link: Maybe[str]
     """The target's libvirtd, asked by the source with its own credentials: its host name, or why it did not answer."""
+    beside: frozenset[str] = frozenset()
+    """Resources of guests that the same operation moves beside this one: their windows are ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ class Dispatcher:
             if self._rules.stop_at_first:
                 self.stop(why or f"{name} failed")
         match task.part:
+            case Part.BEGIN if ok and not task.unit.guests:
+                self._queue_end(task.unit, now)
             case Part.BEGIN if ok:
                 self._queue += [(Task(task.unit, Part.GUEST, guest), now) for guest in task.unit.guests]
             case Part.GUEST:

@@ -74,6 +74,7 @@ class Manager:
             gather=one_by_one,
             observer=self.events.append,
             cancelled=lambda: self.stop,
+            manager=self.pair.manager,
         )
 
     def prepare(self, guest: str, to: str | None = None, *, cold: Patience | None = None) -> Prepared:

@@ -64,6 +64,8 @@ class Shown:
     local_address: str | None = None
     """Without port. None when there is none, or when there are several paths: no pair of ours then."""
     peer_address: str | None = None
+    endpoints: tuple[str, str] | None = None
+    """Both with port, as DRBD writes them."""
 
 
 @dataclass(slots=True)
@@ -161,7 +163,9 @@ def _shown(resource: _Block, dialect: Dialect) -> Shown:
         paths = resource.below("connection", "path")
         local = [path.options.get("_this_host") for path in paths]
         peer = [path.options.get("_remote_host") for path in paths]
-    return Shown(_options(resource, dialect), _only_host(local), _only_host(peer))
+    ends = (*local, *peer)
+    endpoints = (ends[0], ends[1]) if len(local) == len(peer) == 1 and ends[0] and ends[1] else None
+    return Shown(_options(resource, dialect), _only_host(local), _only_host(peer), endpoints)
 
 
 def _only_host(addresses: list[str | None]) -> str | None:

@@ -101,7 +101,10 @@ def _with_shown(resource: Resource, all_shown: Maybe[dict[str, Shown]]) -> Resou
         # The two texts are taken a moment apart: a resource may have come up, or gone, in between.
         return replace(resource, options=Unknown("not in the output of `drbdsetup show`"))
     connection = resource.connection and replace(
-        resource.connection, local_address=shown.local_address, peer_address=shown.peer_address
+        resource.connection,
+        local_address=shown.local_address,
+        peer_address=shown.peer_address,
+        endpoints=shown.endpoints,
     )
     return replace(resource, options=shown.options, connection=connection)
 

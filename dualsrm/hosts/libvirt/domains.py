@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import libvirt
+import libvirt_qemu
 
 from dualsrm.engine.ports import DomainStatus, StopWay
 from dualsrm.errors import CommandFailed, DeadlineExceeded
 from dualsrm.hosts.deadlines import (
+    LIBVIRT_AGENT_S,
     LIBVIRT_ASK_S,
     LIBVIRT_DESTROY_S,
     LIBVIRT_JOB_S,
@@ -22,6 +24,9 @@ _STOP_FLAGS = {
     StopWay.AGENT: libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
     StopWay.ACPI: libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
 }
+
+_PING = '{"execute": "guest-ping"}'
+_AGENT_WAITS_S = 5
 
 
 def domain_status(connection: LibvirtConnection, guest: str) -> DomainStatus:
@@ -56,6 +61,19 @@ def ask_to_stop(connection: LibvirtConnection, guest: str, way: StopWay) -> None
         deadline_s=LIBVIRT_ASK_S,
         what=f"asking {guest} to shut down ({way.value})",
     )
+
+
+def agent_answers(connection: LibvirtConnection, guest: str) -> str:
+    """Empty when the agent in the guest answers, else libvirt's words."""
+    try:
+        connection.call(
+            lambda virt: libvirt_qemu.qemuAgentCommand(virt.lookupByName(guest), _PING, _AGENT_WAITS_S, 0),
+            deadline_s=LIBVIRT_AGENT_S,
+            what=f"the agent in {guest}",
+        )
+    except CommandFailed as error:
+        return error.seen
+    return ""
 
 
 def definition(connection: LibvirtConnection, guest: str) -> str:

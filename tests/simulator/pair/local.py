@@ -330,9 +330,10 @@ class Hostside:
         guard = machine.guards[window.operation] = Guard(window, Watch(window))
         self._look_at_options(machine, guard)
 
-    def disarm(self, host: str) -> None:
-        """The manager gives its windows back."""
-        self._pair.machines[host].guards.clear()
+    def disarm(self, host: str, operation: str | None) -> None:
+        """The manager gives a window back; without one of its own, what no guard holds is settled."""
+        if operation is not None:
+            self._pair.machines[host].guards.pop(operation, None)
         settle(SimLocal(self._pair, host))
 
     def disturbance(self, host: str, guard: Guard) -> tuple[str, bool]:

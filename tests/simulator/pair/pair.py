@@ -14,6 +14,7 @@ from tests.simulator.pair.clock import SimClock
 from tests.simulator.pair.drbd import KernelRefused, SimDrbd
 from tests.simulator.pair.faults import Call, Event, Fault, ManagerCrash, Method, Trigger
 from tests.simulator.pair.local import Hostside
+from tests.simulator.pair.manager import SimManager
 from tests.simulator.pair.migration import Script
 from tests.simulator.pair.port import SimHostPort
 from tests.simulator.pair.qemu import SimLibvirt
@@ -76,7 +77,10 @@ class SimPair:
         """Whether a manager is there whose guards may hear it."""
         self.machines = {host: Machine(host) for host in self.pair.hosts}
         self.configured = {host: _host(host, number) for number, host in enumerate(self.pair.hosts, 11)}
-        self.ports: dict[str, HostPort] = {h: SimHostPort(self, host) for h, host in self.configured.items()}
+        self.ports = self.lane()
+        self.on_turn: Callable[[], None] = lambda: None
+        """Told before every call of the manager: where another of its lanes may come first."""
+        self.manager = SimManager(self)
         self._triggers: list[Trigger] = []
         self._writes = count(1)
         self._pids = count(9001)
@@ -85,6 +89,10 @@ class SimPair:
         self.hostside = Hostside(self)
         self._wire()
         self._populate(tuple(guests), fencing)
+
+    def lane(self) -> dict[str, HostPort]:
+        """Connections of their own to both hosts."""
+        return {name: SimHostPort(self, host) for name, host in self.configured.items()}
 
     def _wire(self) -> None:
         self.clock.on_elapse = self._guests_write

@@ -48,6 +48,8 @@ class SimHostPort:
         self._pair = pair
         self._host = host
         self._said: Disturbance | None = None
+        self._armed: str | None = None
+        """The operation whose window this connection guards: each connection has one guard at most."""
 
     @property
     def host(self) -> Host:
@@ -114,6 +116,17 @@ class SimHostPort:
         guest = next((g.name for g in self._pair.libvirt.guests.values() if g.uuid == guest_uuid), guest_uuid)
         return self.call("qemu_alive", guest, lambda: self._pair.libvirt.qemu(self._host.name, guest) is not None)
 
+    def agent_answers(self, guest: str) -> str:
+        """The agent answers where the guest runs, if it has one."""
+
+        def ask() -> str:
+            self._needs_libvirtd()
+            if self._host.name not in self._pair.libvirt.running_on(guest):
+                return f"{guest} is not active"
+            return "" if self._pair.libvirt.guests[guest].manners.agent else "QEMU guest agent is not connected"
+
+        return self.call("agent_answers", guest, ask)
+
     def cpu_verdict(self, domain: Domain, source_cpu_xml: str | None) -> Maybe[CpuVerdict]:
         """What the machine was told to answer."""
         try:
@@ -173,11 +186,11 @@ class SimHostPort:
 
     def disturbance(self) -> Disturbance | None:
         """What the guard said last; one that is not heard says nothing new."""
-        guards = list(self._machine.guards.values())
-        if not guards:
+        guard = self._machine.guards.get(self._armed or "")
+        if guard is None:
             self._said = None
         elif self._machine.powered and self._machine.reachable:
-            seen, link = self._pair.hostside.disturbance(self._host.name, guards[0])
+            seen, link = self._pair.hostside.disturbance(self._host.name, guard)
             self._said = Disturbance(seen, link) if seen else None
         return self._said
 
@@ -188,11 +201,17 @@ class SimHostPort:
 
     def arm(self, window: Window) -> None:
         """Leave the record, start guard and timer."""
-        self.call("arm", window.guest, lambda: self._pair.hostside.arm(self._host.name, window), lie=lambda: None)
+
+        def arm() -> None:
+            self._pair.hostside.arm(self._host.name, window)
+            self._armed = window.operation
+
+        self.call("arm", window.guest, arm, lie=lambda: None)
 
     def disarm(self) -> None:
         """Give the windows back."""
-        self.call("disarm", "", lambda: self._pair.hostside.disarm(self._host.name), lie=lambda: None)
+        armed, self._armed = self._armed, None
+        self.call("disarm", "", lambda: self._pair.hostside.disarm(self._host.name, armed), lie=lambda: None)
 
     def set_fencing(self, *resources: str, policy: str) -> None:
         """`drbdadm disk-options` or `net-options --fencing`."""
@@ -349,6 +368,7 @@ class SimHostPort:
     ) -> T:
         """Log a call, let the world and the faults meet it, and turn refusals into the engine's errors."""
         pair = self._pair
+        pair.on_turn()
         if pair.dead:
             raise ManagerCrash
         call = Call(pair.clock.monotonic(), self._host.name, method, subject, detail)

@@ -34,12 +34,17 @@ def write_config(directory: Path, pair: SimPair) -> Path:
 
 def simulated(pair: SimPair) -> type[Session]:
     """The program's session, its hosts the simulated pair's."""
+    pair_simulated = pair
 
     class SimSession(Session):
         def environment(self, pairs: Iterable[Pair], observer: Observer = unwatched) -> Environment:
             real = super().environment(pairs, observer)
             assert set(real.ports) == set(pair.ports)
-            return replace(real, ports=pair.ports, clock=pair.clock, gather=one_by_one)
+            return replace(real, ports=pair.ports, clock=pair.clock, gather=one_by_one, manager=pair.manager)
+
+        def lanes(self, count: int, pair: Pair, observer: Observer) -> list[Environment]:
+            world = self.environment([pair], observer)
+            return [replace(world, ports=pair_simulated.lane()) for _ in range(count)]
 
         def stop_on_signals(self) -> None:
             """The tests keep their own Ctrl-C."""

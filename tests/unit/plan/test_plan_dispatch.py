@@ -143,4 +143,4 @@ def test_how_long_it_will_take(jobs: int, slots: list[tuple[str, float, float]])
 
 def test_backwards_too() -> None:
     found = foretell(reverse(chain()), dict.fromkeys(("db", "app", "web", "x"), 1.0), 9)
-    assert [slot.guest for slot in found] == ["x", "web", "app", "db"]
+    assert {slot.guest: slot.begins_s for slot in found} == {"x": 0, "web": 0, "app": 1, "db": 2}
