@@ -18,6 +18,7 @@ from dualsrm.cli.text import duration, plain, text
 from dualsrm.engine.failover import Prepared, PreparedGuest, Wanted, prepare_failover
 from dualsrm.engine.failover_report import FailoverReport
 from dualsrm.engine.failover_run import Outcome, run_failover
+from dualsrm.errors import UsageError
 
 
 @click.command()
@@ -44,7 +45,7 @@ def failover(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Bring GUEST, or all guests, of a lost host up on the other one.
+    """Bring GUEST, a group, or all guests of a lost host up on the other one, groups in their order.
 
     Refused while anything shows that the host lives. It is switched off by its fence device and seen off before
     anything is promoted; without a device you have to see it off and say so. Run again, it skips what is done.
@@ -53,7 +54,10 @@ def failover(
         raise click.UsageError("name one GUEST, or say --all")
     pair = session.pair_of(to)
     by = f"{getpass.getuser()}@{socket.gethostname()}"
-    wanted = Wanted(guest, to, confirm_off, by, accept_data_loss)
+    group = session.group(guest) if guest is not None else None
+    if group is not None and group.pair != pair.name:
+        raise UsageError(f"group {group.name} is of pair {group.pair}, and {to} is a host of {pair.name}")
+    wanted = Wanted(guest, to, confirm_off, by, accept_data_loss, group.guests if group else ())
     with progress_observer(quiet=as_json) as observer:
         environment = session.environment([pair], observer)
         state = session.state_directory
@@ -61,7 +65,8 @@ def failover(
             outcome = Outcome(prepare_failover(environment, pair, wanted, state_directory=state))
         else:
             session.stop_on_signals()
-            outcome = run_failover(environment, pair, wanted, state_directory=state)
+            groups = tuple(session.settings.groups.values())
+            outcome = run_failover(environment, pair, wanted, state_directory=state, groups=groups)
     with contextlib.suppress(OSError):  # whoever listened may be gone; the exit code still says it
         if as_json:
             emit_json("failover", {"pair": pair.name, **_as_json(outcome)})
@@ -84,6 +89,7 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
         "findings": [finding_json(finding) for finding in prepared.findings],
         "plan": [] if outcome.reports else [step_json(step) for step in prepared.fence],
         "guests": [_guest_json(one, _report_of(outcome, one)) for one in prepared.guests],
+        "groups": [dataclasses.asdict(one) for one in outcome.groups],
     }
 
 
@@ -120,6 +126,9 @@ def _print(outcome: Outcome) -> None:
             _print_prepared(prepared, one)
         else:
             print_end(report, _lines(report))
+    for group in outcome.groups:
+        if group.failed:
+            out.print(text(f"group {plain(group.group)}: {plain(group.failed)}", "bold red"), soft_wrap=True)
     if not prepared.guests:
         out.print(text(f"no guest is waiting to start on {prepared.ask.to}: nothing to do", "green"))
 

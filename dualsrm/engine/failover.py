@@ -48,12 +48,19 @@ class Wanted:
     """What somebody asked for."""
 
     guest: str | None
-    """None: all."""
+    """Or a group. None: all."""
     to: str
     confirm_off: str | None = None
     by: str = ""
     """Who confirms it: user@manager."""
     accept_data_loss: bool = False
+    members: tuple[str, ...] = ()
+    """The guests of the group."""
+
+    @property
+    def several(self) -> bool:
+        """Whether groups have a say: their order, their readiness, their hooks."""
+        return self.guest is None or bool(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,8 @@ def prepare_failover(
         _must_be_free(environment, pair, ask.to, over(state_directory))
     left = interrupted(state_directory, pair.name)
     seen = _look(environment, pair, ask)
-    names = (wanted.guest,) if wanted.guest is not None else _all_guests(seen.snapshot, ask.to)
+    one = (wanted.guest,) if wanted.guest is not None else ()
+    names = wanted.members or one or _all_guests(seen.snapshot, ask.to)
     guests = tuple(prepare_guest(ask, seen.snapshot, name, seen.peer, left) for name in names)
     if not any(one.plan for one in guests):
         return Prepared(ask, guests)

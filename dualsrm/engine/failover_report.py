@@ -24,6 +24,8 @@ class FailoverState(Enum):
     ROLLED_BACK = "rolled back"
     """The lost host is off; the guest does not run, and what was Secondary is again."""
     NOT_ROLLED_BACK = "not started, not rolled back"
+    NOT_BEGUN = "not begun"
+    """What it comes after is not up, a hook failed before it, or the operator asked to stop."""
     IN_DOUBT = "in doubt"
     """It was started, or not: the survivor does not say."""
 
@@ -35,6 +37,7 @@ EXIT_CODES = {
     FailoverState.NOT_FENCED: ExitCode.NEEDS_ATTENTION,
     FailoverState.ROLLED_BACK: ExitCode.ROLLED_BACK,
     FailoverState.NOT_ROLLED_BACK: ExitCode.NEEDS_ATTENTION,
+    FailoverState.NOT_BEGUN: ExitCode.NEEDS_ATTENTION,
     FailoverState.IN_DOUBT: ExitCode.IN_DOUBT,
 }
 
@@ -96,10 +99,15 @@ class Fencing:
         return FailoverState.NOT_FENCED if run.touched else FailoverState.REFUSED
 
 
-def report_guest(ask: Ask, guest: str, fencing: Fencing, run: Run | None, warnings: Sequence[str]) -> FailoverReport:
-    """Read the report off the runs: seeing the host off, then this guest's own, if it came to that."""
+def report_guest(
+    ask: Ask, guest: str, fencing: Fencing, run: Run | None, warnings: Sequence[str], *, not_begun: str = ""
+) -> FailoverReport:
+    """Read the report off the runs: seeing the host off, then this guest's own, if it came to that.
+
+    `not_begun`: why not, where only that is to be said.
+    """
     ended = run or fencing.run
-    state = fencing.state or _state(ended)
+    state = FailoverState.NOT_BEGUN if not_begun else fencing.state or _state(ended)
     named = ended.failure.fix if ended.failure is not None and state in _NAMED else ""
     fix = named or _NEXT[state].format(
         again=ask.command(guest), confirm=ask.command(guest, "--confirm-off", ask.lost), lost=ask.lost, here=ask.to
@@ -110,7 +118,7 @@ def report_guest(ask: Ask, guest: str, fencing: Fencing, run: Run | None, warnin
         host=ask.to,
         lost=ask.lost,
         state=state,
-        seen=ended.seen,
+        seen=not_begun or ended.seen,
         fix=fix,
         warnings=(*fencing.warnings, *warnings) if run is not None else (),
         fence_s=fencing.seconds,
@@ -140,6 +148,7 @@ _NEXT: Mapping[FailoverState, str] = {
     ),
     FailoverState.ROLLED_BACK: "mend what is named, then `{again}`; {lost} is off, and is not switched again",
     FailoverState.NOT_ROLLED_BACK: "mend what is named, make {here} answer, then `{again}`: it looks first",
+    FailoverState.NOT_BEGUN: "mend what is named, then `{again}`; {lost} is off, and is not switched again",
     FailoverState.IN_DOUBT: "make {here} answer, then `{again}` again: it looks first",
 }
 """The exact next command of each end."""

@@ -22,12 +22,15 @@ from dualsrm.engine.failover import (
     snapshot_of,
 )
 from dualsrm.engine.failover_report import FailoverReport, FailoverState, Fencing, report_guest
+from dualsrm.engine.group_report import GroupEnd, GuestEnd
 from dualsrm.engine.journal import FileJournal, note, over
 from dualsrm.engine.locks import pair_locked, release_leftover
-from dualsrm.engine.progress import Event, StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.engine.run import Failure, Run
+from dualsrm.engine.several import Work, do_several
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
-from dualsrm.model import Pair, Power, Unknown
+from dualsrm.model import Group, GroupVerb, Pair, Power, Unknown
+from dualsrm.plan.dispatch import Rules
+from dualsrm.plan.order import Unit, order_of
 from dualsrm.plan.peer_steps import Fence
 
 
@@ -37,12 +40,14 @@ class Outcome:
 
     prepared: Prepared
     reports: tuple[FailoverReport, ...] = field(default=())
+    groups: tuple[GroupEnd, ...] = field(default=())
 
     @property
     def exit_code(self) -> ExitCode:
         """The worst of all guests; 1 only if nothing was touched."""
         refused = self.prepared.refused or any(one.refused for one in self.prepared.guests)
         codes = {report.exit_code for report in self.reports} | ({ExitCode.REFUSED} if refused else set())
+        codes |= {ExitCode.NEEDS_ATTENTION for group in self.groups if group.failed}
         worst = max(codes, default=ExitCode.OK)
         touched = any(report.state in _TOUCHED for report in self.reports)
         return ExitCode.NEEDS_ATTENTION if worst is ExitCode.REFUSED and touched else worst
@@ -53,8 +58,10 @@ _SIDE_BY_SIDE = 3
 _TOUCHED = frozenset(FailoverState) - {FailoverState.ALREADY, FailoverState.REFUSED}
 
 
-def run_failover(environment: Environment, pair: Pair, wanted: Wanted, *, state_directory: Path) -> Outcome:
-    """Lock, look, see the lost host off, bring the guests up.
+def run_failover(
+    environment: Environment, pair: Pair, wanted: Wanted, *, state_directory: Path, groups: Sequence[Group] = ()
+) -> Outcome:
+    """Lock, look, see the lost host off, bring the guests up; of several in the order of their groups.
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
@@ -62,13 +69,15 @@ def run_failover(environment: Environment, pair: Pair, wanted: Wanted, *, state_
     journal = FileJournal.begin(state_directory, "failover", environment.clock)
     end = partial(note, journal, environment.observer, "end")
     try:
-        known = {"guest": wanted.guest} if wanted.guest is not None else {}
+        about = "group" if wanted.members else "guest"
+        known = {about: wanted.guest} if wanted.guest is not None else {}
         journal.write("intent", verb="failover", pair=pair.name, to=ask.to, lost=ask.lost, **known)
         if leftover := release_leftover(environment, pair, ask.to, over(state_directory)):
             journal.write("released", operation=leftover, host=ask.to)
         with pair_locked(environment, pair, journal.operation, hosts=(ask.to,)):
             prepared = prepare_failover(environment, pair, wanted, state_directory=state_directory, under_lock=True)
-            outcome = _carry_out(environment, pair, prepared, wanted, journal)
+            in_groups = groups if wanted.several else ()
+            outcome = _carry_out(environment, pair, prepared, wanted, journal, groups=in_groups)
             end(outcome=outcome.exit_code.name.lower(), guests={one.guest: one.state.value for one in outcome.reports})
     except DualsrmError as error:
         end(outcome="refused", seen=error.seen)
@@ -79,7 +88,13 @@ def run_failover(environment: Environment, pair: Pair, wanted: Wanted, *, state_
 
 
 def _carry_out(
-    environment: Environment, pair: Pair, prepared: Prepared, wanted: Wanted, journal: FileJournal
+    environment: Environment,
+    pair: Pair,
+    prepared: Prepared,
+    wanted: Wanted,
+    journal: FileJournal,
+    *,
+    groups: Sequence[Group],
 ) -> Outcome:
     started = environment.clock.monotonic()
     if not prepared.fence:
@@ -101,14 +116,14 @@ def _carry_out(
     fencing = Fencing(run, _may_lack(prepared, run), by_device=isinstance(prepared.fence[0].do[0], Fence))
     if fencing.warnings:
         note(journal, environment.observer, "warning", seen=list(fencing.warnings))
-    work = _Work(environment, pair, prepared.ask, _Shared(journal), fencing, started)
+    bringing = _Bringing(environment, pair, prepared.ask, _Shared(journal), fencing, started)
+    ended: tuple[GroupEnd, ...] = ()
     if fencing.state is not None:
-        reports = tuple(work.report(one, None) for one in todo)
+        reports = tuple(bringing.report(one, None) for one in todo)
     else:
-        lanes = environment.gather([partial(work.lane, chains) for chains in _lanes(_chains(todo))])
-        reports = tuple(report for lane in lanes for report in lane)
+        reports, ended = bringing.in_order(todo, groups)
     quiet = [one for one in prepared.guests if not one.plan and not one.refused]
-    return Outcome(prepared, (*reports, *(_already(prepared.ask, one.guest) for one in quiet)))
+    return Outcome(prepared, (*reports, *(_already(prepared.ask, one.guest) for one in quiet)), ended)
 
 
 def _raise_if_silent(run: Run) -> None:
@@ -131,22 +146,13 @@ def _may_lack(prepared: Prepared, run: Run) -> tuple[str, ...]:
     return (f"{lost} was on until it was switched off: {here} may lack writes {when}",)
 
 
-def _chains(guests: Sequence[PreparedGuest]) -> list[tuple[PreparedGuest, ...]]:
-    """Guests that share a resource go one after the other: what one gives back, the other may be using."""
-    chains: list[list[PreparedGuest]] = []
-    for guest in guests:
-        alike = [chain for chain in chains if any(set(one.resources) & set(guest.resources) for one in chain)]
-        chains = [chain for chain in chains if chain not in alike]
-        chains.append([*(one for chain in alike for one in chain), guest])
-    return [tuple(chain) for chain in chains]
-
-
-def _lanes(chains: Sequence[tuple[PreparedGuest, ...]]) -> list[Sequence[tuple[PreparedGuest, ...]]]:
-    return [chains[first::_SIDE_BY_SIDE] for first in range(min(_SIDE_BY_SIDE, len(chains)))]
+def _of_pair(groups: Sequence[Group], pair: Pair) -> tuple[Group, ...]:
+    """What waits for a group of another pair does not wait here: nobody looks at other pairs at such a time."""
+    return tuple(group for group in groups if group.pair == pair.name)
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Bringing:
     """What is the same for every guest."""
 
     environment: Environment
@@ -156,15 +162,39 @@ class _Work:
     fencing: Fencing
     started: float
 
-    def lane(self, chains: Sequence[Sequence[PreparedGuest]]) -> list[FailoverReport]:
-        """Chains that have nothing to do with each other, one after the other."""
-        return [report for chain in chains for report in self._one_after_the_other(chain)]
+    def in_order(
+        self, guests: Sequence[PreparedGuest], groups: Sequence[Group]
+    ) -> tuple[tuple[FailoverReport, ...], tuple[GroupEnd, ...]]:
+        """Side by side as far as the order of their groups allows, and as long as they share no resource."""
+        by_name = {one.guest: one for one in guests}
+        reports: dict[str, FailoverReport] = {}
+        begun = set[str]()
 
-    def _one_after_the_other(self, chain: Sequence[PreparedGuest]) -> list[FailoverReport]:
-        """Every one but the first is looked at again."""
-        return [self._bring_up(one if number == 0 else self._again(one)) for number, one in enumerate(chain)]
+        def act(world: Environment, unit: Unit, name: str) -> GuestEnd:
+            guest = by_name[name]
+            with self.journal.lock:
+                second = bool(begun & set(guest.resources))
+                begun.update(guest.resources)
+            report = reports[name] = self._bring_up(world, self._again(guest) if second else guest)
+            group = unit.group.name if unit.group else None
+            return GuestEnd(name, group, report.state.value, report.host, report.exit_code, report.seen, report.fix)
+
+        work = Work(
+            pairs={self.pair.name: self.pair},
+            verb=GroupVerb.FAILOVER,
+            order=order_of(_of_pair(groups, self.pair), ((self.pair.name, name) for name in by_name)),
+            rules=Rules(delays=True),
+            act=act,
+            host=self.ask.to,
+            await_ready=True,
+            apart={one.guest: frozenset(one.resources) for one in guests},
+        )
+        ended = do_several(self.environment, [self.environment] * min(_SIDE_BY_SIDE, len(guests)), work)
+        held = (self.report(by_name[one.guest], None, one.why) for one in ended.left)
+        return (*reports.values(), *held), ended.groups
 
     def _again(self, guest: PreparedGuest) -> PreparedGuest:
+        """A guest on a resource that another one was brought up on, or was to be, is looked at again."""
         try:
             view = self.environment.ports[self.ask.to].observe_disks()
             snapshot = snapshot_of(self.environment, self.pair, self.ask, view)
@@ -173,9 +203,8 @@ class _Work:
         again = prepare_guest(self.ask, snapshot, guest.guest, Unknown("not asked again"), ())
         return replace(again, findings=(*again.findings, *guest.findings), resources=guest.resources)
 
-    def _bring_up(self, guest: PreparedGuest) -> FailoverReport:
+    def _bring_up(self, world: Environment, guest: PreparedGuest) -> FailoverReport:
         if guest.plan:
-            world = replace(self.environment, observer=partial(self._tell, guest.guest))
             return self.report(guest, Executor(world, self.journal.of(guest.guest)).run(guest.plan))
         if not guest.refused:
             return _already(self.ask, guest.guest)
@@ -183,17 +212,10 @@ class _Work:
         seen = "; ".join(f"{one.subject}: {one.seen}" for one in against)
         return self.report(guest, Run(Failure("look", seen, against[0].fix), rolled_back=True))
 
-    def _tell(self, guest: str, event: Event) -> None:
-        """Side by side, a step says whose it is."""
-        if isinstance(event, StepStarted | StepDone | StepFailed | Undoing):
-            event = replace(event, name=f"{guest}: {event.name}")
-        with self.journal.lock:
-            self.environment.observer(event)
-
-    def report(self, guest: PreparedGuest, run: Run | None) -> FailoverReport:
+    def report(self, guest: PreparedGuest, run: Run | None, not_begun: str = "") -> FailoverReport:
         """How it ended for this guest; also written down. Without a run it ended with the fencing."""
         took = self.environment.clock.monotonic() - self.started
-        found = report_guest(self.ask, guest.guest, self.fencing, run, guest.warnings)
+        found = report_guest(self.ask, guest.guest, self.fencing, run, guest.warnings, not_begun=not_begun)
         report = replace(found, operation=self.journal.operation, total_s=took)
         journal = self.journal.of(guest.guest)
         note(journal, self.environment.observer, "guest", outcome=report.state.value, seen=report.seen)

@@ -68,7 +68,7 @@ class _Floor:
         self._work = work
         self._lock = threading.RLock()
         self._readying: dict[str, Readying] = {}
-        self.dispatcher = Dispatcher(work.order, work.rules, work.apart)
+        self.dispatcher = Dispatcher(work.order, work.rules, work.apart, environment.clock.monotonic())
         self.guests: list[GuestEnd] = []
         self.groups: list[GroupEnd] = []
 

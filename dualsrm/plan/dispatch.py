@@ -55,7 +55,9 @@ class Left:
 class Dispatcher:
     """Hands out tasks; each is given back by `done`, or by `again` to be handed out later."""
 
-    def __init__(self, order: Order, rules: Rules, apart: Mapping[str, frozenset[str]] | None = None) -> None:
+    def __init__(
+        self, order: Order, rules: Rules, apart: Mapping[str, frozenset[str]] | None = None, now: float = 0.0
+    ) -> None:
         self._order = order
         self._rules = rules
         self._apart = apart or {}
@@ -69,7 +71,7 @@ class Dispatcher:
         self._begun: set[tuple[str, str]] = set()
         self._failed: dict[str, str] = {}
         self._stopped = ""
-        self._go_on(0.0)
+        self._go_on(now)
 
     def next(self, now: float) -> Task | None:
         """What can be done now, if anything: `over` says whether there is more to come."""

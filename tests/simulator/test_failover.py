@@ -232,7 +232,7 @@ def test_it_is_promoted_by_force_only_when_the_loss_is_accepted(manager: Manager
     outcome = manager.failover(None, BETA, accept_data_loss=True)
     assert set(states(outcome).values()) == {FailoverState.FAILED_OVER}
     by_host = [(call.method, call.subject) for call in pair.calls if call.method.startswith("promote")]
-    assert by_host == [("promote_forced", "web"), ("promote", "db-data"), ("promote", "db-log")]
+    assert by_host == [("promote", "db-data"), ("promote", "db-log"), ("promote_forced", "web")]
     web, db = outcome.reports
     assert any("is lost" in text for text in web.warnings)
     assert not db.warnings
