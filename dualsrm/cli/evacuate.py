@@ -90,7 +90,7 @@ def move_several(
             lanes = session.lanes(asked.jobs, pair, observer)
             frame = Frame(environment, lanes, pair, state, verb, about)
             prepared, report = run_moves(frame, partial(look, under_lock=True), policy, keep_going=asked.keep_going)
-    return tell(_shown(pair, group, asked, prepared, report), as_json=as_json)
+    return tell(_shown(pair, group, prepared, report), as_json=as_json)
 
 
 def run_moves(
@@ -112,9 +112,7 @@ def run_moves(
     return carry_out_several(frame, look, work)
 
 
-def _shown(
-    pair: Pair, group: Group | None, asked: Asked, prepared: PreparedMoves, report: SeveralReport | None
-) -> Shown:
+def _shown(pair: Pair, group: Group | None, prepared: PreparedMoves, report: SeveralReport | None) -> Shown:
     slots = {slot.guest: slot for slot in prepared.slots}
     planned = [
         Planned(
@@ -134,11 +132,11 @@ def _shown(
         title=f"group {group.name} {way}" if group else f"every guest {way}",
         about={
             "pair": pair.name,
-            "group": group.name if group else None,
+            **({"group": group.name} if group else {}),
             "source": prepared.source,
             "target": prepared.target,
-            "jobs": asked.jobs,
         },
+        moves=True,
         against=prepared.against,
         fix=prepared.fix,
         planned=planned,

@@ -95,7 +95,8 @@ def _do(
     shown = Shown(
         kind=f"{verb.value}-group",
         title=f"{verb.value} group {group.name}",
-        about={"pair": group.pair, "group": group.name, "source": None, "target": host, "jobs": SIDE_BY_SIDE},
+        about={"pair": group.pair, "group": group.name, **({"host": host} if verb is GroupVerb.START else {})},
+        moves=False,
         against=prepared.against,
         fix=prepared.fix,
         planned=[Planned(guest, group.name, verb.value) for guest in prepared.guests],

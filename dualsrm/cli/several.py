@@ -41,6 +41,8 @@ class Shown:
     """What is done, for people."""
     about: Mapping[str, object]
     """Pair, group and hosts, as the document names them."""
+    moves: bool
+    """Else a start or a stop: what is seen against it, and how long it may take, is not known before."""
     against: str
     fix: str
     planned: Sequence[Planned]
@@ -76,21 +78,41 @@ def tell(shown: Shown, *, as_json: bool) -> ExitCode:
 
 
 def _as_json(shown: Shown) -> dict[str, object]:
-    report = shown.report
-    return {
+    document = {
         **shown.about,
         "refused": bool(shown.against),
         "against": shown.against,
-        "fix": shown.fix if shown.against else "",
-        "guests": [
-            {
-                **{field.name: getattr(one, field.name) for field in dataclasses.fields(one)},
-                "findings": [finding_json(finding) for finding in one.findings],
-            }
-            for one in shown.planned
+        "fix": shown.fix,
+        "guests": [_planned_json(shown, one) for one in shown.planned],
+        "result": None if shown.report is None else _result_json(shown, shown.report),
+    }
+    if shown.moves and "group" in shown.about:
+        document["staying"] = [{"guest": guest, "why": why} for guest, why in shown.staying]
+    return document
+
+
+def _planned_json(shown: Shown, one: Planned) -> dict[str, object]:
+    if not shown.moves:
+        return {"guest": one.guest}
+    times = {"seconds": one.seconds, "begins_s": one.begins_s, "ends_s": one.ends_s}
+    findings = [finding_json(finding) for finding in one.findings]
+    group = {} if "group" in shown.about else {"group": one.group}
+    return {"guest": one.guest, **group, "method": one.method, "findings": findings, **times}
+
+
+def _result_json(shown: Shown, report: SeveralReport) -> dict[str, object]:
+    guests = [{key: value for key, value in dataclasses.asdict(one).items() if key != "group"} for one in report.guests]
+    asked = shown.kind == "start-group"
+    return {
+        "operation": report.operation,
+        "guests": guests,
+        "groups": [
+            dataclasses.asdict(one) if asked else {"group": one.group, "failed": one.failed} for one in report.groups
         ],
-        "staying": [{"guest": guest, "why": why} for guest, why in shown.staying],
-        "result": None if report is None else {**dataclasses.asdict(report), "exit_code": int(report.exit_code)},
+        "left": [{"guest": one.guest, "why": one.why} for one in report.left],
+        "jobs": report.jobs,
+        "total_s": report.total_s,
+        "exit_code": int(report.exit_code),
     }
 
 
@@ -106,7 +128,7 @@ def _print(shown: Shown) -> None:
         return
     if shown.planned:
         out.print(_schedule(shown))
-    for label, value in (("against it: ", shown.against), ("fix: ", shown.fix if shown.against else "")):
+    for label, value in (("against it: ", shown.against), ("fix: ", shown.fix)):
         if value:
             out.print(text(f"{label}{plain(value)}", "bold red" if label == "against it: " else ""), soft_wrap=True)
     if not shown.planned and not shown.against:

@@ -20,13 +20,13 @@ HOST = '[hosts.{name}]\naddress = "192.0.2.{number}"\nmigration_address = "198.5
 )
 
 
-def write_config(directory: Path, pair: SimPair) -> Path:
-    """A configuration of this pair, its state beside it."""
+def write_config(directory: Path, pair: SimPair, more: str = "") -> Path:
+    """A configuration of this pair, its state beside it; and more tables."""
     hosts = "".join(HOST.format(name=name, number=number) for number, name in enumerate(pair.pair.hosts, 11))
     names = ", ".join(f'"{name}"' for name in pair.pair.hosts)
     path = directory / "dualsrm.toml"
     path.write_text(
-        f'{hosts}[pairs.{pair.pair.name}]\nhosts = [{names}]\n[state]\ndirectory = "{directory / "state"}"\n'
+        f'{hosts}[pairs.{pair.pair.name}]\nhosts = [{names}]\n[state]\ndirectory = "{directory / "state"}"\n{more}'
     )
     path.chmod(0o600)
     return path

@@ -22,6 +22,11 @@ from tests.unit.docs.pages import DOCS, rows, sections
 Document = dict[str, Any]
 FINDING = "A finding"
 OPERATIONS = ("migrate", "stop", "start")
+SEVERAL = ("evacuate", "migrate-group", "start-group", "stop-group")
+FRONT = '[groups.front]\npair = "pair"\nguests = ["web"]\n'
+READY = FRONT + '[[groups.front.ready]]\nping = "web"\n'
+BACK = '[groups.back]\npair = "pair"\nguests = ["db"]\n[[groups.back.hooks]]\nwhen = "pre"\ncommand = ["/hook"]\n'
+BOTH = '[groups.both]\npair = "pair"\nguests = ["db", "web"]\n'
 KINDS = (
     "status",
     "check",
@@ -35,6 +40,7 @@ KINDS = (
     "split-brain-resolve",
     "recover",
     "error",
+    *SEVERAL,
 )
 
 
@@ -45,9 +51,8 @@ def pair() -> SimPair:
 
 @pytest.fixture
 def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Document]:
-    config = write_config(tmp_path, pair)
-
-    def call(*words: str) -> Document:
+    def call(*words: str, groups: str = "") -> Document:
+        config = write_config(tmp_path, pair, groups)
         with pytest.raises(SystemExit):
             main(["--config", str(config), *words, "--json"], simulated(pair))
         document: Document = json.loads(capsys.readouterr().out)
@@ -108,7 +113,9 @@ def _failover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]
     pair.clock.advance(60)
     yield run("failover", "--all", "--to", BETA, "--dry-run")
     pair.libvirt.guests["db"].broken_on = BETA
-    yield run("failover", "--all", "--to", BETA)
+    yield run("failover", "--all", "--to", BETA, groups=READY + BACK)
+    pair.libvirt.guests["db"].broken_on = None
+    yield run("failover", "--all", "--to", BETA, groups=READY + BACK)
     yield run("failover", "web", "--to", BETA)
 
 
@@ -208,6 +215,52 @@ def _split_brain_resolve(pair: SimPair, run: Callable[..., Document]) -> Iterato
     yield run(*resolve, ALPHA)
 
 
+def _moves(pair: SimPair, run: Callable[..., Document], groups: str, *command: str) -> Iterator[Document]:
+    """To beta, with one that fails, one that cannot, and the rest."""
+    yield run(*command, "--dry-run", groups=groups)
+    pair.faults.append(Fault("error", "start_migration"))
+    yield run(*command, "--jobs", "1", groups=groups)
+    pair.disconnect(BETA, "web")
+    pair.clock.advance(60)
+    yield run(*command, groups=groups)
+    yield run(*command, "--keep-going", groups=groups)
+    pair.drbd.connect(BETA, "web")
+    pair.drbd.connect(ALPHA, "web")
+    pair.clock.advance(60)
+    yield run(*command, "--dry-run", groups=groups)
+    yield run(*command, groups=groups)
+
+
+def _evacuate(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield from _moves(pair, run, FRONT, "evacuate", ALPHA)
+
+
+def _migrate_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield from _moves(pair, run, BOTH, "migrate", "both", "--to", BETA)
+
+
+def _start_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    yield run("start", "front", "--on", BETA, groups=READY)  # it runs at alpha: refused
+    run("stop", "web")
+    run("stop", "db")
+    yield run("start", "front", "--on", BETA, "--dry-run", groups=READY)
+    yield run("start", "front", "--on", BETA, groups=READY)
+    yield run("start", "front", groups=FRONT)
+    pair.manager.failing.add("/hook")
+    yield run("start", "back", "--on", BETA, groups=BACK)
+
+
+def _stop_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    pair.libvirt.guests["web"].persistent = False
+    yield run("stop", "front", groups=FRONT)
+    pair.libvirt.guests["web"].persistent = True
+    yield run("stop", "front", "--dry-run", groups=FRONT)
+    yield run("stop", "front", groups=FRONT)
+    yield run("stop", "front", groups=FRONT)
+    pair.manager.failing.add("/hook")
+    yield run("stop", "back", groups=BACK)
+
+
 _BUILDERS = (
     _status,
     _check,
@@ -221,6 +274,10 @@ _BUILDERS = (
     _split_brain_resolve,
     _recover,
     _error,
+    _evacuate,
+    _migrate_group,
+    _start_group,
+    _stop_group,
 )
 SCENARIOS = dict(zip(KINDS, _BUILDERS, strict=True))
 
@@ -274,7 +331,8 @@ def shapes(value: Document, path: str, findings: set[str]) -> Iterator[Shape]:
 def documented(section: str) -> dict[str, set[str]]:
     """Path to types, as the page has them."""
     page = sections(DOCS / "json.md")
-    text = page["An operation"] + page[section] if section in OPERATIONS else page[section]
+    text = page["An operation"] if section in OPERATIONS else page["Several guests"] if section in SEVERAL else ""
+    text += page[section]
     return {path: set(types.split(" or ")) for path, types, *_ in rows(text)}
 
 
