@@ -7,6 +7,8 @@ from typing import Final
 from dualsrm_exporter.metrics.metric import OTHER, Kind, Metric
 
 _ANY: Final = ("refused", "recovered", OTHER)
+_SEVERAL: Final = ("ok", "nothing to do", "rolled_back", "needs_attention", "in_doubt", "unreachable", *_ANY)
+"""Of an operation on several guests, each of which has its own besides: the worst of theirs, as its exit code says."""
 
 OUTCOMES: Final = {
     "migrate": (
@@ -39,9 +41,14 @@ OUTCOMES: Final = {
         "not fenced",
         "rolled back",
         "not started, not rolled back",
+        "not begun",
         "in doubt",
         *_ANY,
     ),
+    "evacuate": _SEVERAL,
+    "migrate-group": _SEVERAL,
+    "start-group": _SEVERAL,
+    "stop-group": _SEVERAL,
     "reprotect": ("protected", "nothing to do", "untouched", "resyncing", "not protected", *_ANY),
     "split-brain-resolve": (
         "resolved",
@@ -65,6 +72,10 @@ SUCCESSES: Final = {
     "stop": ("stopped", "nothing to do"),
     "start": ("started", "nothing to do"),
     "failover": ("failed over", "nothing to do"),
+    "evacuate": ("ok", "nothing to do"),
+    "migrate-group": ("ok", "nothing to do"),
+    "start-group": ("ok", "nothing to do"),
+    "stop-group": ("ok", "nothing to do"),
     "reprotect": ("protected", "nothing to do"),
     "split-brain-resolve": ("resolved", "nothing to do"),
     "recover": ("ok",),

@@ -93,6 +93,9 @@ def test_every_outcome_there_is_has_its_zero() -> None:
     assert {state.value for state in ColdState} < {word for words in m.OUTCOMES.values() for word in words}
     codes = {code.name.lower() for code in (ExitCode.OK, ExitCode.IN_DOUBT, ExitCode.NEEDS_ATTENTION)}
     assert set(m.OUTCOMES["recover"]) == codes | {"refused", "recovered", "other"}
+    several = {code.name.lower() for code in ExitCode if code not in (ExitCode.USAGE, ExitCode.INTERNAL)}
+    for name in ("evacuate", *(f"{verb}-group" for verb in ("migrate", "start", "stop"))):
+        assert set(m.OUTCOMES[name]) == several | {"nothing to do", "recovered", "other"}
 
 
 def test_a_move_of_the_real_journal(tmp_path: Path) -> None:
