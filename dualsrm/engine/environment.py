@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -66,3 +67,5 @@ class Environment:
     """Whether the operator asked to stop; looked at wherever stopping is still safe."""
     manager: ManagerPort | None = None
     """Where readiness is asked from and hooks are run; None: nobody can."""
+    one_look: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Held while an operation looks before it acts: of several side by side one looks at a time."""

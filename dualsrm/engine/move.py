@@ -110,7 +110,25 @@ def run_move(
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `inside`: `carry_out` says.
     """
-    if cold is None:
+    look = partial(
+        prepare_move,
+        environment,
+        pair,
+        guest,
+        to,
+        state_directory=state_directory,
+        convergence=convergence,
+        cold=cold,
+        beside=beside,
+    )
+
+    def call_in_and_look(*, under_lock: bool) -> Prepared:
+        # Not before its turn to look has come: a guard waits for its window, but not for others' looks as well.
+        if cold is None and inside is not None:
+            _call_in_guards(environment, pair)
+        return look(under_lock=under_lock)
+
+    if cold is None and inside is None:
         _call_in_guards(environment, pair)
     return carry_out(
         environment,
@@ -118,17 +136,7 @@ def run_move(
         state_directory,
         verb="migrate",
         guest=guest,
-        prepare=partial(
-            prepare_move,
-            environment,
-            pair,
-            guest,
-            to,
-            state_directory=state_directory,
-            convergence=convergence,
-            cold=cold,
-            beside=beside,
-        ),
+        prepare=call_in_and_look,
         report=lambda operation, prepared, run, total_s: report_move(
             operation, prepared.goal, run, total_s, cold=prepared.cold
         ),

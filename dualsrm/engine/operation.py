@@ -88,7 +88,8 @@ def carry_out(
         journal.write("intent", verb=verb, pair=pair.name, guest=guest, **part)
         with _locked(environment, pair, journal.operation, inside):
             looked = True
-            prepared = prepare(under_lock=True)
+            with environment.one_look():
+                prepared = prepare(under_lock=True)
             if not prepared.plan:
                 against = "; ".join(f"{one.subject}: {one.seen}" for one in blocking(prepared.findings))
                 outcome = "refused" if against else "nothing to do"

@@ -7,7 +7,8 @@ of each other: every lane has its own connections and its own guards.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -67,6 +68,7 @@ class _Floor:
         self._environment = environment
         self._work = work
         self._lock = threading.RLock()
+        self._looking = threading.Lock()
         self._readying: dict[str, Readying] = {}
         self.dispatcher = Dispatcher(work.order, work.rules, work.apart, environment.clock.monotonic())
         self.guests: list[GuestEnd] = []
@@ -97,7 +99,11 @@ class _Floor:
                 failed = self._hooks(world, task.unit, Moment.PRE)
                 self._unit_ended(world, task, failed) if failed else self._done(world, task, "")
             case Part.GUEST:
-                told = replace(world, observer=partial(self._tell, world, task.guest))
+                told = replace(
+                    world,
+                    observer=partial(self._tell, world, task.guest),
+                    one_look=partial(self._look, world),
+                )
                 end = self._work.act(told, task.unit, task.guest)
                 with self._lock:
                     self.guests.append(end)
@@ -141,6 +147,16 @@ class _Floor:
     def _done(self, world: Environment, task: Task, failed: str) -> None:
         with self._lock:
             self.dispatcher.done(task, ok=not failed, why=failed, now=world.clock.monotonic())
+
+    @contextmanager
+    def _look(self, world: Environment) -> Iterator[None]:
+        """One lane at a time: a host that opens a dozen connections at once answers none of them in time."""
+        while not self._looking.acquire(blocking=False):
+            world.clock.sleep(POLL_S)
+        try:
+            yield
+        finally:
+            self._looking.release()
 
     def _tell(self, world: Environment, guest: str, event: Event) -> None:
         """Side by side, an event says whose it is."""
