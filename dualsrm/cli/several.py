@@ -100,8 +100,13 @@ def _planned_json(shown: Shown, one: Planned) -> dict[str, object]:
     return {"guest": one.guest, **group, "method": one.method, "findings": findings, **times}
 
 
+_UNSAID = ("group", "silent")
+
+
 def _result_json(shown: Shown, report: SeveralReport) -> dict[str, object]:
-    guests = [{key: value for key, value in dataclasses.asdict(one).items() if key != "group"} for one in report.guests]
+    guests = [
+        {key: value for key, value in dataclasses.asdict(one).items() if key not in _UNSAID} for one in report.guests
+    ]
     asked = shown.kind == "start-group"
     return {
         "operation": report.operation,

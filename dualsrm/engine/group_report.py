@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dualsrm.checks import blocking
 from dualsrm.engine.cold import ColdReport
 from dualsrm.engine.report import MoveReport
-from dualsrm.errors import DualsrmError, ExitCode
+from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
 from dualsrm.model import Finding
 from dualsrm.plan.dispatch import Left
 
@@ -33,6 +33,8 @@ class GuestEnd:
     method: str = ""
     """Of a move: live or cold."""
     total_s: float | None = None
+    silent: bool = False
+    """It was refused because a host did not answer, be it for want of time."""
 
     @property
     def touched(self) -> bool:
@@ -117,9 +119,11 @@ def refused_end(group: str | None, guest: str, findings: Sequence[Finding]) -> G
     against = blocking(findings)
     seen = "; ".join(f"{one.check}: {one.seen}" for one in against)
     fix = next((one.fix for one in against if one.fix), "")
-    return GuestEnd(guest, group, REFUSED, None, ExitCode.REFUSED, seen, fix)
+    silent = any(one.check == "host-answers" for one in against)
+    return GuestEnd(guest, group, REFUSED, None, ExitCode.REFUSED, seen, fix, silent=silent)
 
 
 def error_end(group: str | None, guest: str, error: DualsrmError) -> GuestEnd:
     """It was not begun: such an error is raised before anything is touched."""
-    return GuestEnd(guest, group, REFUSED, None, error.exit_code, error.seen, error.fix)
+    silent = isinstance(error, HostUnreachable)
+    return GuestEnd(guest, group, REFUSED, None, error.exit_code, error.seen, error.fix, silent=silent)

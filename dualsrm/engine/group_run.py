@@ -15,11 +15,15 @@ from dualsrm.engine.group_report import GuestEnd, SeveralReport, cold_end, error
 from dualsrm.engine.journal import FileJournal, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.move import fall_back, run_move
+from dualsrm.engine.progress import Notice
 from dualsrm.engine.several import Work, do_several
 from dualsrm.errors import DualsrmError, Refused
 from dualsrm.model import ColdMove, Group, Pair, Shutdown
 from dualsrm.plan.cold import Patience
 from dualsrm.plan.order import Unit
+
+LOOKS = 3
+"""Each ends at its own deadlines, half a minute at most where a host is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +185,20 @@ def moving(frame: Frame, policy: Policy, target: str, operation: str, beside: fr
 
 
 def _without_raising(act: Act) -> Act:
-    """Such an error comes before a guest is touched; the others are not to suffer from it."""
+    """Such an error comes before a guest is touched; the others are not to suffer from it.
+
+    A host that is silent may only be busy with the guests before: it is looked at again, a few times.
+    """
 
     def quiet(world: Environment, unit: Unit, guest: str) -> GuestEnd:
+        for _ in range(LOOKS - 1):
+            end = once(world, unit, guest)
+            if not end.silent or world.cancelled():
+                return end
+            world.observer(Notice("a host did not answer in time; looking again"))
+        return once(world, unit, guest)
+
+    def once(world: Environment, unit: Unit, guest: str) -> GuestEnd:
         try:
             return act(world, unit, guest)
         except DualsrmError as error:

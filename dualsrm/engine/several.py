@@ -118,7 +118,8 @@ class _Floor:
         if self._work.await_ready and unit.group is not None and unit.group.ready:
             now = world.clock.monotonic()
             readying = self._readying.setdefault(unit.name, Readying(unit.group, self._work.pairs[unit.pair], now))
-            looked = readying.look(world)
+            # Of a group it waits for the hosts may be another pair's, which a lane does not have.
+            looked = readying.look(replace(world, ports={**self._environment.ports, **world.ports}))
             if looked is None and not world.cancelled():
                 with self._lock:
                     self.dispatcher.again(task, world.clock.monotonic() + ASK_AGAIN_S)

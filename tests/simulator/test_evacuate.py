@@ -213,6 +213,16 @@ def test_the_replication_link_of_one_is_lost_while_others_move(share: float, see
     assert_quiet(pair)
 
 
+@pytest.mark.parametrize(("times", "state"), [(1, "moved"), (2, "moved"), (3, "refused")])
+def test_a_host_that_is_too_busy_to_answer_is_looked_at_again(times: int, state: str, tmp_path: Path) -> None:
+    pair = estate(names=("web",))
+    manager = managed(pair, tmp_path)
+    pair.faults.append(Fault("timeout", "observe", host=BETA, nth=2, times=times))
+    report = done(evacuate(manager, BETA))
+    assert [one.state for one in report.guests] == [state]
+    assert_promises(pair)
+
+
 def test_the_operator_stops_it(tmp_path: Path) -> None:
     pair = estate()
     manager = managed(pair, tmp_path)
