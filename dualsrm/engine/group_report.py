@@ -117,10 +117,11 @@ def cold_end(group: str | None, report: ColdReport) -> GuestEnd:
 def refused_end(group: str | None, guest: str, findings: Sequence[Finding]) -> GuestEnd:
     """Checks are against it."""
     against = blocking(findings)
+    unanswered = tuple(one for one in against if one.check == "host-answers")
+    against = unanswered or against  # all others only say again that nobody could see
     seen = "; ".join(f"{one.check}: {one.seen}" for one in against)
     fix = next((one.fix for one in against if one.fix), "")
-    silent = any(one.check == "host-answers" for one in against)
-    return GuestEnd(guest, group, REFUSED, None, ExitCode.REFUSED, seen, fix, silent=silent)
+    return GuestEnd(guest, group, REFUSED, None, ExitCode.REFUSED, seen, fix, silent=bool(unanswered))
 
 
 def error_end(group: str | None, guest: str, error: DualsrmError) -> GuestEnd:
