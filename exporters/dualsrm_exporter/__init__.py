@@ -6,6 +6,7 @@ collected.py  samples by metric
     render.py     pages
 scraper.py    one scrape: every collector, each with a deadline
 drbd/         collector: DRBD, windows and alarms of this host
+guests/       collector: what libvirt of this host knows of its guests
 operations/   collector: the journal of a manager on this host
 web/          serving it
 """

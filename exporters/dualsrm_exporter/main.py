@@ -17,6 +17,7 @@ from typing import Final
 
 from dualsrm import __version__
 from dualsrm_exporter.drbd.collector import DrbdCollector
+from dualsrm_exporter.guests.collector import GuestsCollector
 from dualsrm_exporter.operations.collector import STATE as JOURNAL
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import write_textfile
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     textfile: Path | None = given.textfile
     drbd = DrbdCollector(given.state_directory, follow=textfile is None)
-    scraper = Scraper((drbd, OperationsCollector(given.journal_directory)))
+    guests = () if given.no_guests else (GuestsCollector(),)
+    scraper = Scraper((drbd, *guests, OperationsCollector(given.journal_directory)))
     if textfile is not None:
         return _write_once(textfile, scraper, drbd)
     return _serve(given.addresses or [_address(ADDRESS)], given.web_config, scraper, drbd)
@@ -126,6 +128,11 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         default=JOURNAL,
         help="the state directory of a manager on this host (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-guests",
+        action="store_true",
+        help="do not ask libvirt: this machine, such as a manager that is no host, has no guests",
     )
     parser.add_argument(
         "--state-directory",

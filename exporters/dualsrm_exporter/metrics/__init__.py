@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dualsrm_exporter.metrics import drbd, exporter, operations
+from dualsrm_exporter.metrics import drbd, exporter, guests, operations
 from dualsrm_exporter.metrics.metric import OTHER as OTHER
 from dualsrm_exporter.metrics.metric import Kind as Kind
 from dualsrm_exporter.metrics.metric import Metric as Metric
 
 DRBD: Final = tuple(value for value in vars(drbd).values() if isinstance(value, Metric))
+GUESTS: Final = tuple(value for value in vars(guests).values() if isinstance(value, Metric))
 OPERATIONS: Final = tuple(value for value in vars(operations).values() if isinstance(value, Metric))
 EXPORTER: Final = tuple(value for value in vars(exporter).values() if isinstance(value, Metric))
-ALL: Final = DRBD + OPERATIONS + EXPORTER
+ALL: Final = DRBD + GUESTS + OPERATIONS + EXPORTER
 """In the order of a scrape."""

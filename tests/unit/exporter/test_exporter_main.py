@@ -123,6 +123,7 @@ def on_host(host84: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 def test_the_textfile_is_whole_and_claims_nothing_about_events(on_host: FakeHost, tmp_path: Path) -> None:
     target = tmp_path / "dualsrm.prom"
     arguments = [
+        "--no-guests",
         "--textfile",
         str(target),
         "--state-directory",
@@ -151,6 +152,7 @@ def test_what_is_to_be_remembered_has_a_place_of_its_own(on_host: FakeHost, tmp_
 def test_a_textfile_that_cannot_be_written(on_host: FakeHost, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     target = tmp_path / "none" / "dualsrm.prom"
     arguments = [
+        "--no-guests",
         "--textfile",
         str(target),
         "--state-directory",

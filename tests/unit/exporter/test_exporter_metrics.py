@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from dualsrm_exporter.drbd.follower import HELPERS
-from dualsrm_exporter.metrics import ALL, DRBD, EXPORTER, OPERATIONS, OTHER, Kind, Metric
+from dualsrm_exporter.metrics import ALL, DRBD, EXPORTER, GUESTS, OPERATIONS, OTHER, Kind, Metric
 from dualsrm_exporter.metrics import operations as m
 from dualsrm_exporter.render import render
 from tests.unit.docs.pages import DOCS, rows, sections
@@ -58,7 +58,12 @@ def _row(metric: Metric, *, drbd: bool) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(
     ("section", "metrics"),
-    [("DRBD, windows and alarms", DRBD), ("Operations", OPERATIONS), ("The exporter itself", EXPORTER)],
+    [
+        ("DRBD, windows and alarms", DRBD),
+        ("Guests", GUESTS),
+        ("Operations", OPERATIONS),
+        ("The exporter itself", EXPORTER),
+    ],
 )
 def test_the_page_describes_each_metric_as_it_is(section: str, metrics: tuple[Metric, ...]) -> None:
     drbd = metrics is DRBD

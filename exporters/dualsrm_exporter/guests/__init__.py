@@ -1,0 +1,1 @@
+"""Collector guests: what libvirt on this host knows of its guests."""
