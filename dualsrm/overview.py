@@ -1,10 +1,15 @@
-"""What `status` shows, read off a snapshot: where each guest is, how its resources replicate, whether it could move."""
+"""What `status` shows, read off a snapshot: where each guest is, how its resources replicate, whether it could move.
+
+And whether it would come up on the other host if its own were lost.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dualsrm.checks import Move, blocking, check_move
+from dualsrm.checks.readiness import check_failover_ready
 from dualsrm.discovery import resources_of
 from dualsrm.generations import split_resources
 from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
@@ -58,8 +63,13 @@ class GuestLine:
     resources: tuple[ResourceLine, ...]
     active: bool
     """Whether it runs, or may run, anywhere; what is shut off on both hosts is none of status's troubles."""
+    wanted_running: bool
+    """False only if the last that was done with it was to stop it."""
     ready_to_migrate: bool
     blockers: tuple[Finding, ...]
+    ready_to_fail_over: bool
+    """Whether it would come up on the other host if the one it runs on were lost now."""
+    failover_blockers: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,13 @@ class PairOverview:
         return tuple(line.resource for line in lines if any(_may_be_open(point) for point in line.viewpoints))
 
 
-def overview(snapshot: Snapshot, unfinished: str | None) -> PairOverview:
-    """Read the overview off a snapshot."""
+def overview(snapshot: Snapshot, unfinished: str | None, stopped: Collection[str] = ()) -> PairOverview:
+    """Read the overview off a snapshot. `stopped`: guests that somebody wanted off."""
     names: dict[str, None] = {}
     for view in snapshot.views.values():
         if not isinstance(view.libvirt, Unknown):
             names.update(dict.fromkeys(domain.name for domain in view.libvirt.domains))
-    guests = tuple(_guest(snapshot, name, unfinished) for name in sorted(names))
+    guests = tuple(_guest(snapshot, name, unfinished, wanted=name not in stopped) for name in sorted(names))
     used = {line.resource for guest in guests for line in guest.resources}
     holders = [holder for holder in snapshot.locks.values() if isinstance(holder, LockHolder)]
     return PairOverview(
@@ -135,7 +145,7 @@ def _host(snapshot: Snapshot, host: str) -> HostLine:
     return HostLine(host, version, tuple(dict.fromkeys(part.why for part in unseen)), silent=len(unseen) == _PARTS)
 
 
-def _guest(snapshot: Snapshot, guest: str, unfinished: str | None) -> GuestLine:
+def _guest(snapshot: Snapshot, guest: str, unfinished: str | None, *, wanted: bool) -> GuestLine:
     states: dict[str, str] = {}
     active: list[str] = []
     resources: dict[str, None] = {}
@@ -151,18 +161,23 @@ def _guest(snapshot: Snapshot, guest: str, unfinished: str | None) -> GuestLine:
         if domain is not None:
             resources.update(dict.fromkeys(resources_of(domain, view)))
     findings: tuple[Finding, ...] = ()
+    if_lost: tuple[Finding, ...] = ()
     if len(active) == 1:
         move = Move(guest, active[0], snapshot.pair.other(active[0]))
         not_asked = Unknown("status does not ask")
         checked = check_move(snapshot, move, MoveFacts(not_asked, not_asked), unfinished)
         findings = tuple(finding for finding in checked if finding.check not in ASKED_BETWEEN_HOSTS)
+        if_lost = check_failover_ready(snapshot, move, checked)
     return GuestLine(
         guest=guest,
         states=states,
         resources=tuple(_resource(snapshot, name) for name in resources),
         active=bool(active) or "unknown" in states.values(),
+        wanted_running=wanted,
         ready_to_migrate=len(active) == 1 and not blocking(findings),
         blockers=blocking(findings),
+        ready_to_fail_over=len(active) == 1 and not blocking(if_lost),
+        failover_blockers=blocking(if_lost),
     )
 
 

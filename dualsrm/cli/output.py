@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from dualsrm.cli.text import plain, text
-from dualsrm.errors import DualsrmError
+from dualsrm.errors import DualsrmError, UsageError
 from dualsrm.model import Finding, Severity
 from dualsrm.plan.steps import Plan, Step
 
@@ -33,9 +36,27 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
-def emit_json(kind: str, body: Mapping[str, object]) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps({"format": JSON_FORMAT, "kind": kind, **body}, indent=2, default=_encode))
+def emit_json(kind: str, body: Mapping[str, object], output: Path | None = None) -> None:
+    """One JSON document on standard output, or in a file. Raises `UsageError` when that cannot be written."""
+    document = json.dumps({"format": JSON_FORMAT, "kind": kind, **body}, indent=2, default=_encode)
+    if output is None:
+        click.echo(document)
+        return
+    fresh = output.with_name(f".{output.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(document + "\n")
+        fresh.replace(output)
+    except OSError as error:
+        raise UsageError(
+            f"{output} cannot be written: {error.strerror or error}",
+            why="whoever reads it would take an older look for this one",
+            fix=f"make {output.parent} a directory this user may write to",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
 def _encode(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -15,27 +16,38 @@ from dualsrm.cli.output import console, emit_json, finding_json
 from dualsrm.cli.session import Session
 from dualsrm.cli.text import plain, text
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.journal import interrupted
+from dualsrm.engine.journal import interrupted, stopped
 from dualsrm.engine.observe import observe
-from dualsrm.errors import ExitCode
+from dualsrm.errors import ExitCode, UsageError
 from dualsrm.model import Finding, Pair, Role
 from dualsrm.overview import HOST_ANSWERS, GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
 
 
 @click.command()
 @json_option
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --json: write the document there, whole or not at all, mode 0640.",
+)
 @pass_session
-def status(session: Session, *, as_json: bool) -> int:
+def status(session: Session, *, as_json: bool, output: Path | None) -> int:
     """Show hosts, guests and replication of every pair. Exit code 0 only if every guest that runs could move now.
 
     Ready to migrate means that every check passes which needs no question from one host to the other; `dualsrm check`
     asks those too.
     """
+    if output is not None and not as_json:
+        raise UsageError("--output was given without --json", why="only the document is written", fix="--json --output")
     pairs = tuple(session.settings.pairs.values())
     environment = session.environment(pairs)
+    looked_at = environment.clock.now_iso()  # before: what is read off it must not seem younger than it is
     seen = [_look(session, environment, pair) for pair in pairs]
     if as_json:
-        emit_json("status", {"healthy": all(pair.healthy for pair in seen), "pairs": [_as_json(pair) for pair in seen]})
+        healthy = all(pair.healthy for pair in seen)
+        body = {"healthy": healthy, "looked_at": looked_at, "pairs": [_as_json(pair) for pair in seen]}
+        emit_json("status", body, output)
     else:
         for pair in seen:
             _print(pair)
@@ -44,7 +56,8 @@ def status(session: Session, *, as_json: bool) -> int:
 
 def _look(session: Session, environment: Environment, pair: Pair) -> PairOverview:
     left = interrupted(session.state_directory, pair.name)
-    return overview(observe(environment, pair), left[0].operation if left else None)
+    off = stopped(session.state_directory, pair.name)
+    return overview(observe(environment, pair), left[0].operation if left else None, off)
 
 
 def _as_json(pair: PairOverview) -> dict[str, object]:
@@ -52,6 +65,7 @@ def _as_json(pair: PairOverview) -> dict[str, object]:
     body["healthy"] = pair.healthy
     for line, guest in zip(body["guests"], pair.guests, strict=True):
         line["blockers"] = [finding_json(finding) for finding in guest.blockers]
+        line["failover_blockers"] = [finding_json(finding) for finding in guest.failover_blockers]
     return body
 
 

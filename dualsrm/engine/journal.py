@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from dualsrm.engine.ports import Clock
 from dualsrm.engine.progress import Notice, Observer
@@ -164,6 +164,29 @@ def moves(directory: Path, pair: str) -> tuple[Took, ...]:
             if line.get("kind") == "end" and line.get("outcome") == "moved" and isinstance(seconds, int | float):
                 found.append(Took(str(intent.get("guest")), str(intent.get("method")), float(seconds)))
     return tuple(found)
+
+
+_NO_EFFECT: Final = ("refused", "untouched")
+_WANTED_RUNNING: Final = ("start", "migrate", "failover")
+_STOPPED: Final = ("stopped", "nothing to do", "stopped, not settled")
+
+
+def stopped(directory: Path, pair: str) -> frozenset[str]:
+    """Guests whose last operation that had an effect was to stop them: nobody misses those while they are off."""
+    found: set[str] = set()
+    for path in _not_running(directory):
+        lines = _lines(path)
+        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        if intent.get("pair") != pair:
+            continue
+        end = next((line.get("outcome") for line in lines if line.get("kind") == "end"), None)
+        one_by_one = {str(line.get("guest")): line.get("outcome") for line in lines if line.get("kind") == "guest"}
+        for guest, outcome in (one_by_one or {str(intent.get("guest")): end}).items():
+            if intent.get("verb") == "stop" and outcome in _STOPPED:
+                found.add(guest)
+            elif intent.get("verb") in _WANTED_RUNNING and outcome not in _NO_EFFECT:
+                found.discard(guest)
+    return frozenset(found)
 
 
 def over(directory: Path) -> frozenset[str]:

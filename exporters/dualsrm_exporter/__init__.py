@@ -7,6 +7,7 @@ collected.py  samples by metric
 scraper.py    one scrape: every collector, each with a deadline
 drbd/         collector: DRBD, windows and alarms of this host
 guests/       collector: what libvirt of this host knows of its guests
+readiness/    collector: what the manager saw when it last looked at both hosts
 operations/   collector: the journal of a manager on this host
 web/          serving it
 """

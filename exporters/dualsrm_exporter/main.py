@@ -20,6 +20,8 @@ from dualsrm_exporter.drbd.collector import DrbdCollector
 from dualsrm_exporter.guests.collector import GuestsCollector
 from dualsrm_exporter.operations.collector import STATE as JOURNAL
 from dualsrm_exporter.operations.collector import OperationsCollector
+from dualsrm_exporter.readiness.collector import FILE as READINESS
+from dualsrm_exporter.readiness.collector import ReadinessCollector
 from dualsrm_exporter.render import write_textfile
 from dualsrm_exporter.scraper import Scraper
 from dualsrm_exporter.web.app import App
@@ -45,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     textfile: Path | None = given.textfile
     drbd = DrbdCollector(given.state_directory, follow=textfile is None)
     guests = () if given.no_guests else (GuestsCollector(),)
-    scraper = Scraper((drbd, *guests, OperationsCollector(given.journal_directory)))
+    journal: Path = given.journal_directory
+    manager = (OperationsCollector(journal), ReadinessCollector(journal / READINESS))
+    scraper = Scraper((drbd, *guests, *manager))
     if textfile is not None:
         return _write_once(textfile, scraper, drbd)
     return _serve(given.addresses or [_address(ADDRESS)], given.web_config, scraper, drbd)

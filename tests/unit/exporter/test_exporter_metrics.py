@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from dualsrm_exporter.drbd.follower import HELPERS
-from dualsrm_exporter.metrics import ALL, DRBD, EXPORTER, GUESTS, OPERATIONS, OTHER, Kind, Metric
+from dualsrm_exporter.metrics import ALL, DRBD, EXPORTER, GUESTS, OPERATIONS, OTHER, READINESS, Kind, Metric
 from dualsrm_exporter.metrics import operations as m
 from dualsrm_exporter.render import render
 from tests.unit.docs.pages import DOCS, rows, sections
@@ -37,7 +37,8 @@ def test_names_units_and_labels(metric: Metric) -> None:
     assert len(metric.help) > 20
     assert metric.help.endswith(".")
     assert all(re.fullmatch(r"[a-z_]+", label) for label in metric.labels + metric.facts)
-    assert not {"le", "instance", "job", "host", metric.name} & set(metric.labels + metric.facts)
+    assert not {"le", "instance", "job", metric.name} & set(metric.labels + metric.facts)
+    assert "host" not in metric.labels or "pair" in metric.labels, "the host that is scraped is `instance`"
     assert not metric.states or metric.states[-1] == OTHER
     assert len(set(metric.states)) == len(metric.states)
 
@@ -61,6 +62,7 @@ def _row(metric: Metric, *, drbd: bool) -> tuple[str, ...]:
     [
         ("DRBD, windows and alarms", DRBD),
         ("Guests", GUESTS),
+        ("Readiness", READINESS),
         ("Operations", OPERATIONS),
         ("The exporter itself", EXPORTER),
     ],
