@@ -66,6 +66,7 @@ def run_failover(
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after.
     """
     ask = ask_of(pair, wanted)
+    begun = environment.clock.monotonic()
     journal = FileJournal.begin(state_directory, "failover", environment.clock)
     end = partial(note, journal, environment.observer, "end")
     try:
@@ -77,7 +78,7 @@ def run_failover(
         with pair_locked(environment, pair, journal.operation, hosts=(ask.to,)):
             prepared = prepare_failover(environment, pair, wanted, state_directory=state_directory, under_lock=True)
             in_groups = groups if wanted.several else ()
-            outcome = _carry_out(environment, pair, prepared, wanted, journal, groups=in_groups)
+            outcome = _carry_out(environment, pair, prepared, wanted, journal, groups=in_groups, begun=begun)
             end(outcome=outcome.exit_code.name.lower(), guests={one.guest: one.state.value for one in outcome.reports})
     except DualsrmError as error:
         end(outcome="refused", seen=error.seen)
@@ -95,6 +96,7 @@ def _carry_out(
     journal: FileJournal,
     *,
     groups: Sequence[Group],
+    begun: float,
 ) -> Outcome:
     started = environment.clock.monotonic()
     if not prepared.fence:
@@ -106,6 +108,7 @@ def _carry_out(
         guests=[one.guest for one in todo],
         signs=list(prepared.signs),
         power=prepared.power,
+        look_s=started - begun,
         confirmed_by=wanted.by if wanted.confirm_off else None,
         accept_data_loss=wanted.accept_data_loss,
         warnings=[text for one in todo for text in one.warnings],
@@ -218,7 +221,8 @@ class _Bringing:
         found = report_guest(self.ask, guest.guest, self.fencing, run, guest.warnings, not_begun=not_begun)
         report = replace(found, operation=self.journal.operation, total_s=took)
         journal = self.journal.of(guest.guest)
-        note(journal, self.environment.observer, "guest", outcome=report.state.value, seen=report.seen)
+        parts = {"fence_s": report.fence_s, "promote_s": report.promote_s, "start_s": report.start_s}
+        note(journal, self.environment.observer, "guest", outcome=report.state.value, seen=report.seen, **parts)
         return report
 
 

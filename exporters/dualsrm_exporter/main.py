@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from dualsrm_exporter.operations.collector import STATE as JOURNAL
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.readiness.collector import FILE as READINESS
 from dualsrm_exporter.readiness.collector import ReadinessCollector
+from dualsrm_exporter.readiness.document import hosts_of
 from dualsrm_exporter.render import write_textfile
 from dualsrm_exporter.scraper import Scraper
 from dualsrm_exporter.web.app import App
@@ -48,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drbd = DrbdCollector(given.state_directory, follow=textfile is None)
     guests = () if given.no_guests else (GuestsCollector(),)
     journal: Path = given.journal_directory
-    manager = (OperationsCollector(journal), ReadinessCollector(journal / READINESS))
+    seen = journal / READINESS
+    manager = (OperationsCollector(journal, partial(hosts_of, seen)), ReadinessCollector(seen))
     scraper = Scraper((drbd, *guests, *manager))
     if textfile is not None:
         return _write_once(textfile, scraper, drbd)

@@ -46,7 +46,7 @@ def _wait_until_in_sync(lab: LabHandle) -> None:
 def test_at_rest_it_says_what_the_kernel_says(lab: LabHandle, host: str) -> None:
     page = wait_for_page(lab, host, "all is in sync", _in_sync)
     assert promtool(page) == ""
-    assert page.total("dualsrm_scrape_source_success") == 7, "all that is read could be read"
+    assert page.total("dualsrm_scrape_source_success") == 10, "all that is read could be read"
     for name, role in lab.roles(host).items():
         assert page.state("dualsrm_drbd_role", resource=name) == role
         assert page.value(_OUT_OF_SYNC, resource=name, peer=lab.other(host)) == 0

@@ -9,7 +9,7 @@ from typing import Final
 
 from dualsrm.hosts.drbd import Dialect
 from dualsrm.hosts.text import clean
-from dualsrm.hostside.files import ROOT
+from dualsrm.hostside.files import LASTING, ROOT
 from dualsrm_exporter.collected import Collected
 from dualsrm_exporter.drbd.follower import FENCE_ANSWERS, NO_ANSWER, OBJECTS, Counts, Follower, is_uptodate, peer_name
 from dualsrm_exporter.drbd.hostfiles import HostFiles, open_resources, read_host_files, timestamp
@@ -31,10 +31,13 @@ class DrbdCollector:
 
     name: Final = "drbd"
     metrics: Sequence[Metric] = DRBD
-    sources: Sequence[str] = ("dump", "show", "files", "windows", "alarms", "memory")
+    sources: Sequence[str] = ("dump", "show", "files", "windows", "alarms", "quarantine", "memory")
 
-    def __init__(self, state: Path, *, run: Path = ROOT, proc: Path = PROC, follow: bool = True) -> None:
+    def __init__(
+        self, state: Path, *, run: Path = ROOT, lasting: Path = LASTING, proc: Path = PROC, follow: bool = True
+    ) -> None:
         self._run = run
+        self._lasting = lasting
         self._memory = Memory(state / "drbd.json")
         self._follower = Follower(self._memory)
         self._stream = Stream(self._follower, proc) if follow else None
@@ -58,7 +61,7 @@ class DrbdCollector:
         with self._lock:
             before = open_resources(self._run)
             look = self._eyes.look()
-            files = read_host_files(self._run)
+            files = read_host_files(self._run, self._lasting)
             self._last_at = look.at or self._last_at
         collected.failures.update({**look.failures, **files.failures})
         collected.add(m.MODULE_LOADED, look.module is not None or "dump" in look.failures)
@@ -75,6 +78,7 @@ class DrbdCollector:
         in_window = before | {name for one in files.windows for name in one.window.resources}
         _report_options(collected, look, None if "windows" in files.failures else in_window)
         _report_host_files(collected, files, known)
+        _report_quarantine(collected, look, files)
         self._report_remembered(collected, peers, known)
         self._report_stream(collected, peers, known, look)
 
@@ -178,6 +182,14 @@ def _report_options(collected: Collected, look: Look, in_window: Collection[str]
         collected.add(m.TWO_PRIMARIES, options.allow_two_primaries, name)
         if in_window is not None:
             collected.add(m.TWO_PRIMARIES_AT_REST, options.allow_two_primaries and name not in in_window, name)
+
+
+def _report_quarantine(collected: Collected, look: Look, files: HostFiles) -> None:
+    if "quarantine" in files.failures:
+        return
+    peers = {peer for found in (look.configured or {}).values() for peer in found}
+    for peer in sorted({*peers, *files.quarantined}):
+        collected.add(m.QUARANTINED, peer in files.quarantined, peer)
 
 
 def _report_host_files(collected: Collected, files: HostFiles, known: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from dualsrm.hostside.files import ROOT, Alarm, Files
+from dualsrm.hostside.files import LASTING, ROOT, Alarm, Files
 from dualsrm.hostside.port import HostsideError
 from dualsrm.model import Window
 
@@ -32,13 +32,15 @@ class HostFiles:
 
     windows: tuple[OpenWindow, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    quarantined: tuple[str, ...] = ()
+    """Peers that were lost."""
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def read_host_files(root: Path = ROOT) -> HostFiles:
-    """Windows and alarms of this host."""
+def read_host_files(root: Path = ROOT, lasting: Path = LASTING) -> HostFiles:
+    """Windows, alarms and quarantined peers of this host."""
     failures: dict[str, str] = {}
-    files = Files(root)
+    files = Files(root, lasting)
     windows: tuple[OpenWindow, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     try:
@@ -51,7 +53,13 @@ def read_host_files(root: Path = ROOT) -> HostFiles:
         alarms = files.alarms()
     except OSError as error:
         failures["alarms"] = str(error)
-    return HostFiles(windows, alarms, failures)
+    quarantined: tuple[str, ...] = ()
+    try:
+        _must_be_readable(lasting / "quarantine")
+        quarantined = tuple(one.host for one in files.quarantined())
+    except (OSError, HostsideError) as error:
+        failures["quarantine"] = str(error)
+    return HostFiles(windows, alarms, quarantined, failures)
 
 
 def open_resources(root: Path = ROOT) -> frozenset[str]:

@@ -18,7 +18,7 @@ from dualsrm_exporter.guests.worker import LateError, Worker
 from dualsrm_exporter.metrics import GUESTS, OTHER, Metric
 from dualsrm_exporter.metrics import guests as m
 
-LIBVIRTD_S: Final = 3.0
+LIBVIRTD_S: Final = 5.0
 """A healthy one takes milliseconds; Prometheus waits 10 s for the whole page."""
 JOBS_S: Final = 1.5
 _ONE_JOB_S: Final = 0.3

@@ -226,6 +226,12 @@ ALARM: Final = _gauge("alarm_active", _RESOURCE, "Whether this host asks for a p
 ALARM_SINCE: Final = _gauge(
     "alarm_since_timestamp_seconds", _RESOURCE, "Since when; present only while there is an alarm.", "seconds"
 )
+QUARANTINED: Final = _gauge(
+    "peer_quarantined",
+    ("peer",),
+    "Whether a record of this host says that the peer was lost and has not been reprotected. 0 for peers that DRBD's "
+    "files name; in records a peer has the manager's name for it.",
+)
 ALARM_WHY: Final = Metric(
     "dualsrm_alarm_info", Kind.INFO, _RESOURCE, "What the alarm says; present only while there is one.", facts=("why",)
 )

@@ -115,6 +115,30 @@ WINDOW: Final = Metric(
     "seconds",
     buckets=(0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600),
 )
+PARTS: Final = {"failover": ("look", "fence", "promote", "start")}
+"""Parts of an operation that are timed: `promote` and `start` of each guest, the others once for all."""
+PART: Final = Metric(
+    "dualsrm_operation_part_seconds",
+    Kind.HISTOGRAM,
+    ("verb", "part"),
+    "How long the parts of a failover took: to look, to see the lost host off, and of each guest to promote its "
+    "resources and to start it. Parts that were not reached or failed are left out.",
+    "seconds",
+    buckets=(0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300),
+)
+FENCINGS: Final = Metric(
+    "dualsrm_fencing_attempts_total",
+    Kind.COUNTER,
+    ("pair", "host"),
+    "Times a failover had a fence device see the host off; a person's word is none. At 0 for the hosts that the "
+    "manager's last look names.",
+)
+FENCINGS_FAILED: Final = Metric(
+    "dualsrm_fencing_failures_total",
+    Kind.COUNTER,
+    ("pair", "host"),
+    "Those of them after which the host was not seen off.",
+)
 IN_PROGRESS: Final = Metric(
     "dualsrm_operations_in_progress",
     Kind.GAUGE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,11 @@ class OperationsCollector:
     metrics: Sequence[Metric] = OPERATIONS
     sources: Sequence[str] = ("journal",)
 
-    def __init__(self, state: Path = STATE) -> None:
+    def __init__(self, state: Path = STATE, hosts: Callable[[], Iterable[tuple[str, str]]] = tuple) -> None:
+        """`hosts`: pair and host of all that are known, for zeros."""
+        self._hosts = hosts
+        self._fencings: dict[tuple[str, str], int] = {}
+        self._failed: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
         self._reader = JournalReader(state, self._ended)
         self._ends: Counter[tuple[str, str]] = Counter()
@@ -34,6 +38,9 @@ class OperationsCollector:
         for verb in m.OUTCOMES:
             for method in m.METHODS.get(verb, ("",)):
                 self._histogram(m.DURATION, verb, method)
+        for verb, parts in m.PARTS.items():
+            for part in parts:
+                self._histogram(m.PART, verb, part)
         for verb, methods in m.METHODS.items():  # the moves
             self._histogram(m.WINDOW, verb)
             for method in methods:
@@ -65,6 +72,9 @@ class OperationsCollector:
                 where = one.name, _verb(one), one.pair, one.guest
                 collected.add_info(m.STEP, {"step": one.step}, *where)
                 collected.add(m.STARTED, one.begun, *where)
+        for who in {**dict.fromkeys(self._hosts()), **self._fencings}:
+            collected.add(m.FENCINGS, self._fencings.get(who, 0), *who)
+            collected.add(m.FENCINGS_FAILED, self._failed.get(who, 0), *who)
         for metric, ends in self._last.items():
             for whom, at in ends.items():
                 collected.add(metric, at, *whom)
@@ -75,6 +85,12 @@ class OperationsCollector:
         verb = _verb(one)
         outcome = one.outcome if one.outcome in m.OUTCOMES[verb] else OTHER
         self._ends[verb, str(outcome)] += 1
+        for part, seconds in one.parts if verb in m.PARTS else ():
+            self._observe(seconds, m.PART, verb, part)
+        who = one.pair, one.lost
+        if one.fencings and (who in self._fencings or len(self._fencings) < _GUESTS_LIMIT):
+            self._fencings[who] = self._fencings.get(who, 0) + len(one.fencings)
+            self._failed[who] = self._failed.get(who, 0) + one.fencings.count(False)
         if outcome not in _NOT_TIMED:
             methods = m.METHODS.get(verb, ("",))
             method = one.method if one.method in methods else OTHER

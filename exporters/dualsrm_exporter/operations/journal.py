@@ -19,6 +19,10 @@ _READ_AT_ONCE: Final = 4 * 1024 * 1024
 _LINE_LIMIT: Final = 256 * 1024
 """Real lines have a few hundred bytes."""
 _LONGEST_S: Final = 1e9
+_PARTS_LIMIT: Final = 10_000
+_DEVICE: Final = "by the fence device of"
+"""In the words of the step `fence`, unless a person has seen to it."""
+_PARTS_LIMIT: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -42,6 +46,13 @@ class Operation:
     window_s: float | None = None
     outage_s: float | None = None
     total_s: float | None = None
+    parts: list[tuple[str, float]] = field(default_factory=list)
+    """What was timed of a failover."""
+    lost: str = ""
+    """Of a failover: the host that was to be off."""
+    fencings: list[bool] = field(default_factory=list)
+    """Whether a fence device saw it off, each time."""
+    _by_device: bool = field(default=False, repr=False)
     _read: int = field(default=0, repr=False)
     _rest: bytes = field(default=b"", repr=False)
 
@@ -73,22 +84,48 @@ class Operation:
         at = _time(line.get("at"))
         match line.get("kind"):
             case "intent":
-                # The second one adds to the first.
-                self.verb = _text(line, "verb") or self.verb
-                self.pair = _text(line, "pair") or self.pair
-                self.guest = _text(line, "guest") or self.guest
-                self.method = _text(line, "method") or self.method
-                self.begun = at if self.begun is None else self.begun
+                self._intent(line, at)
             case "step" | "undo":
                 self.step = _text(line, "step")
+                self._by_device = self.step == "fence" and _DEVICE in str(line.get("do"))
+            case "fenced":
+                self.fencings.append(line.get("off") is True)
+            case "failed" if self._by_device and not self.fencings:
+                self.fencings.append(False)  # the survivor did not say what came of it
+            case "guest":
+                self._guest(line)
             case "end" if self.outcome is None:
-                self.outcome, self.ended = _text(line, "outcome"), at
-                self.window_s = _seconds(line.get("window_s"))
-                self.outage_s = _seconds(line.get("outage_s"))
-                self.total_s = _seconds(line.get("total_s"))
-                if self.total_s is None and at is not None and self.begun is not None:
-                    self.total_s = _seconds(at - self.begun)
+                self._end(line, at)
         return True
+
+    def _intent(self, line: Mapping[str, object], at: float | None) -> None:
+        """The second one adds to the first."""
+        self.verb = _text(line, "verb") or self.verb
+        self.pair = _text(line, "pair") or self.pair
+        self.guest = _text(line, "guest") or self.guest
+        self.method = _text(line, "method") or self.method
+        self.lost = _text(line, "lost") or self.lost
+        self.begun = at if self.begun is None else self.begun
+        self._part("look", line.get("look_s"))
+
+    def _guest(self, line: Mapping[str, object]) -> None:
+        """What became of one guest of several; the lost host was seen off once for all of them."""
+        if not any(part == "fence" for part, _ in self.parts):
+            self._part("fence", line.get("fence_s"))
+        self._part("promote", line.get("promote_s"))
+        self._part("start", line.get("start_s"))
+
+    def _end(self, line: Mapping[str, object], at: float | None) -> None:
+        self.outcome, self.ended = _text(line, "outcome"), at
+        self.window_s = _seconds(line.get("window_s"))
+        self.outage_s = _seconds(line.get("outage_s"))
+        self.total_s = _seconds(line.get("total_s"))
+        if self.total_s is None and at is not None and self.begun is not None:
+            self.total_s = _seconds(at - self.begun)
+
+    def _part(self, part: str, value: object) -> None:
+        if (seconds := _seconds(value)) is not None and len(self.parts) < _PARTS_LIMIT:
+            self.parts.append((part, seconds))
 
 
 class JournalReader:

@@ -83,6 +83,15 @@ def read(path: Path) -> Look | None:
     return parse(data)
 
 
+def hosts_of(path: Path) -> tuple[tuple[str, str], ...]:
+    """Pair and host of all the manager looked at, whenever that was; none if nobody can say."""
+    try:
+        look = read(path)
+    except (OSError, DocumentError):
+        return ()
+    return tuple((pair.pair, host) for pair in look.pairs for host in pair.hosts) if look else ()
+
+
 def parse(data: bytes) -> Look:
     """The document. Raises `DocumentError`."""
     try:

@@ -75,6 +75,7 @@ class FakeHost:
 
     def __post_init__(self) -> None:
         self.run.mkdir()
+        self.lasting = self.run.with_name("lasting")
         self.state.mkdir()
         self.says(PROC[self.dialect])
         self.shows(IN_SYNC[self.dialect])
@@ -95,7 +96,7 @@ class FakeHost:
 
     @property
     def host_files(self) -> Files:
-        return Files(self.run)
+        return Files(self.run, self.lasting)
 
     def says(self, proc_drbd: str) -> None:
         self.proc.write_text(proc_drbd)
@@ -136,7 +137,7 @@ class FakeHost:
 
     def collector(self, *, follow: bool = True) -> DrbdCollector:
         """A new exporter on this host; its stream is not started."""
-        made = DrbdCollector(self.state, run=self.run, proc=self.proc, follow=follow)
+        made = DrbdCollector(self.state, run=self.run, lasting=self.lasting, proc=self.proc, follow=follow)
         self._collectors.append(made)
         return made
 

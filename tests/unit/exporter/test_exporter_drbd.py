@@ -343,3 +343,25 @@ def test_the_secret_of_the_files_is_nowhere(host84: FakeHost, tmp_path: Path) ->
     failed = collect(host84.collector())
     assert "10" in failed.failures["files"]
     assert secret not in str(failed.failures) + render(tuple(failed)).body.decode()
+
+
+def test_who_is_in_quarantine(host84: FakeHost) -> None:
+    """Zero for the peers the files name, before anything was lost."""
+    host84.files("vm1")
+    peer = PEER[Dialect.V84]
+    assert samples(collect(host84.collector()), m.QUARANTINED) == {(peer,): 0}
+    host84.host_files.quarantine(peer, "20261122-failover-1")
+    host84.host_files.quarantine("gone", "20261122-failover-0")
+    (host84.lasting / "quarantine" / "torn.json").write_text("{")
+    assert samples(collect(host84.collector()), m.QUARANTINED) == {(peer,): 1, ("gone",): 1, ("torn",): 1}
+    host84.host_files.lift_quarantine(peer)
+    assert samples(collect(host84.collector()), m.QUARANTINED)[(peer,)] == 0
+
+
+def test_a_quarantine_that_cannot_be_read_is_not_none(host84: FakeHost) -> None:
+    host84.files("vm1")
+    host84.lasting.mkdir()
+    (host84.lasting / "quarantine").write_text("in the way")
+    found = collect(host84.collector())
+    assert set(found.failures) == {"quarantine"}
+    assert samples(found, m.QUARANTINED) == {}

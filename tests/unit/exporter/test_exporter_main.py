@@ -114,7 +114,9 @@ def on_host(host84: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The program finds this host's /proc/drbd and /run/dualsrm."""
     real = drbd_collector.DrbdCollector
     monkeypatch.setattr(
-        module, "DrbdCollector", lambda state, *, follow: real(state, run=host84.run, proc=host84.proc, follow=follow)
+        module,
+        "DrbdCollector",
+        lambda state, *, follow: real(state, run=host84.run, lasting=host84.lasting, proc=host84.proc, follow=follow),
     )
     assert look.PROC.name == "drbd"
     return host84

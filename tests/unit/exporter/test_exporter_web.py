@@ -256,7 +256,7 @@ def test_the_front_page_says_what_needs_looking_at(host84: FakeHost, tmp_path: P
 
 def test_the_front_page_of_a_host_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "operations").write_text("in the way")
-    drbd = DrbdCollector(tmp_path, run=tmp_path / "run", proc=tmp_path / "none", follow=False)
+    drbd = DrbdCollector(tmp_path, run=tmp_path / "run", lasting=tmp_path, proc=tmp_path / "none", follow=False)
     html = App(Scraper((drbd, OperationsCollector(tmp_path))).scrape).respond("GET", "/", {}).body.decode()
     assert "The journal could not be read" in html
     assert "not loaded, or nothing could be read" in html
