@@ -90,8 +90,9 @@ class Operation:
                 self._by_device = self.step == "fence" and _DEVICE in str(line.get("do"))
             case "fenced":
                 self.fencings.append(line.get("off") is True)
-            case "failed" if self._by_device and not self.fencings:
-                self.fencings.append(False)  # the survivor did not say what came of it
+            case "failed" if self._by_device:
+                # The survivor did not say what came of it, or the device said off of a host that lives.
+                self.fencings[-1:] = [False]
             case "guest":
                 self._guest(line)
             case "end" if self.outcome is None:

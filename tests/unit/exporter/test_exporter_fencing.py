@@ -54,8 +54,8 @@ def test_a_failover_by_the_device(manager: Manager) -> None:
     assert _timed(found) == {"look": 1, "fence": 1, "promote": guests, "start": guests}
 
 
-def test_a_device_that_fails(manager: Manager) -> None:
-    isolated(manager, "refuses")
+def test_a_device_that_is_not_believed(manager: Manager) -> None:
+    isolated(manager, "lies")
     manager.failover("web", BETA)
     found = collect(OperationsCollector(manager.state))
     assert (_of(found, m.FENCINGS), _of(found, m.FENCINGS_FAILED)) == ({ALPHA: 1}, {ALPHA: 1})
