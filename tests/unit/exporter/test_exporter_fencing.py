@@ -77,7 +77,7 @@ def test_the_device_is_told_from_a_person_by_the_steps_own_words() -> None:
 
 def test_a_survivor_that_falls_silent_over_it_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "operations").mkdir()
-    lines = [
+    lines: list[dict[str, object]] = [
         {"kind": "intent", "verb": "failover", "pair": "lab", "lost": "alpha", "look_s": "x"},
         {"kind": "step", "step": "fence", "do": [str(Fence(BETA, ALPHA))]},
         {"kind": "failed", "step": "fence", "seen": "silence"},
