@@ -22,7 +22,6 @@ _LONGEST_S: Final = 1e9
 _PARTS_LIMIT: Final = 10_000
 _DEVICE: Final = "by the fence device of"
 """In the words of the step `fence`, unless a person has seen to it."""
-_PARTS_LIMIT: Final = 10_000
 
 
 @dataclass(slots=True)
