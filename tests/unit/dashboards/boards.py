@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dualsrm_exporter.metrics import ALL
 from grafana.dashboards.files import PLACE
 
 UIDS = ("dualsrm-estate", "dualsrm-pair")
 BOARDS: dict[str, dict[str, Any]] = {uid: json.loads((PLACE / f"{uid}.json").read_text()) for uid in UIDS}
+METRICS = {metric.name: metric for metric in ALL}
 _METRIC = re.compile(r"\b([A-Za-z_:]+)\{([^}]*)\}")
 _MATCHER = re.compile(r'([a-z_]+)\s*(=~|!=|!~|=)\s*"([^"]*)"')
 _GROUPING = re.compile(r"\b(?:by|on|group_left|group_right) \(([^)]*)\)")

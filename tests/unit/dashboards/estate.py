@@ -18,7 +18,7 @@ from dualsrm_exporter.collected import Collected, Histogram
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import render
 from dualsrm_exporter.scraper import Scraper
-from tests.unit.dashboards.planned import METRICS
+from tests.unit.dashboards.boards import METRICS
 from tests.unit.exporter.rig import IN_SYNC, PROC, FakeHost
 from tests.unit.exporter.test_exporter_drbd import PROGRESS
 from tests.unit.hostside.host import Tools, window
@@ -163,4 +163,4 @@ def _look(put: _Putter, pair: str) -> None:
         put("dualsrm_guest_active_hosts", 1.0, pair, guest)
         put("dualsrm_guest_migration_ready", ready, pair, guest)
         put("dualsrm_guest_failover_ready", ready, pair, guest)
-    put("dualsrm_guest_blocker_info", {"ready": "failover", "check": "disks-up-to-date"}, pair, "mail")
+    put("dualsrm_guest_blocker_info", {"severity": "failed"}, pair, "mail", "failover", "disks-up-to-date")

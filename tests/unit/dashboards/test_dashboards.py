@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from dualsrm_exporter.metrics import ALL, Kind
+from dualsrm_exporter.metrics import Kind
 from dualsrm_exporter.metrics.operations import OUTCOMES
 from grafana.dashboards import theme
 from grafana.dashboards.files import files
 from grafana.dashboards.queries import READINESS_S
-from tests.unit.dashboards.boards import BOARDS, QUERIES, UIDS, Query, panels
-from tests.unit.dashboards.planned import METRICS, PLANNED
+from tests.unit.dashboards.boards import BOARDS, METRICS, QUERIES, UIDS, Query, panels
 
 TARGET_LABELS = {"job", "pair", "instance"}
 """What the scrape gives each metric."""
@@ -35,10 +34,6 @@ GOOD = {theme.GREEN, theme.BLUE}
 def test_the_files_are_what_the_generator_makes() -> None:
     """After a change: `.venv/bin/python -m grafana.dashboards`."""
     assert {path: path.read_text() for path in files()} == files()
-
-
-def test_what_is_planned_is_not_there_yet() -> None:
-    assert {metric.name for metric in PLANNED} & {metric.name for metric in ALL} == set()
 
 
 def _labels(name: str) -> set[str] | None:
