@@ -22,7 +22,7 @@ from dualsrm.engine.failover import (
     snapshot_of,
 )
 from dualsrm.engine.failover_report import FailoverReport, FailoverState, Fencing, report_guest
-from dualsrm.engine.group_report import GroupEnd, GuestEnd
+from dualsrm.engine.group_report import GroupEnd, GuestEnd, refused_end
 from dualsrm.engine.journal import FileJournal, note, over
 from dualsrm.engine.locks import pair_locked, release_leftover
 from dualsrm.engine.run import Failure, Run
@@ -124,7 +124,7 @@ def _carry_out(
     if fencing.state is not None:
         reports = tuple(bringing.report(one, None) for one in todo)
     else:
-        reports, ended = bringing.in_order(todo, groups)
+        reports, ended = bringing.in_order([one for one in prepared.guests if one.plan or one.refused], groups)
     quiet = [one for one in prepared.guests if not one.plan and not one.refused]
     return Outcome(prepared, (*reports, *(_already(prepared.ask, one.guest) for one in quiet)), ended)
 
@@ -168,18 +168,23 @@ class _Bringing:
     def in_order(
         self, guests: Sequence[PreparedGuest], groups: Sequence[Group]
     ) -> tuple[tuple[FailoverReport, ...], tuple[GroupEnd, ...]]:
-        """Side by side as far as the order of their groups allows, and as long as they share no resource."""
+        """Side by side as far as the order of their groups allows, and as long as they share no resource.
+
+        One that is refused is not up: what comes after its group is held back. It has no report, but findings.
+        """
         by_name = {one.guest: one for one in guests}
         reports: dict[str, FailoverReport] = {}
         begun = set[str]()
 
         def act(world: Environment, unit: Unit, name: str) -> GuestEnd:
             guest = by_name[name]
+            group = unit.group.name if unit.group else None
+            if guest.refused:
+                return refused_end(group, name, guest.findings)
             with self.journal.lock:
                 second = bool(begun & set(guest.resources))
                 begun.update(guest.resources)
             report = reports[name] = self._bring_up(world, self._again(guest) if second else guest)
-            group = unit.group.name if unit.group else None
             return GuestEnd(name, group, report.state.value, report.host, report.exit_code, report.seen, report.fix)
 
         work = Work(
@@ -193,8 +198,10 @@ class _Bringing:
             apart={one.guest: frozenset(one.resources) for one in guests},
         )
         ended = do_several(self.environment, [self.environment] * min(_SIDE_BY_SIDE, len(guests)), work)
-        held = (self.report(by_name[one.guest], None, one.why) for one in ended.left)
-        return (*reports.values(), *held), ended.groups
+        for one in ended.left:
+            if not by_name[one.guest].refused:
+                reports[one.guest] = self.report(by_name[one.guest], None, one.why)
+        return tuple(reports[name] for name in by_name if name in reports), ended.groups
 
     def _again(self, guest: PreparedGuest) -> PreparedGuest:
         """A guest on a resource that another one was brought up on, or was to be, is looked at again."""

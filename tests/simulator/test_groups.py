@@ -255,6 +255,20 @@ def test_a_guest_that_does_not_start_holds_back_what_comes_after_it(tmp_path: Pa
     }
 
 
+def test_a_guest_that_is_refused_holds_back_what_comes_after_it(tmp_path: Path) -> None:
+    """Its disk is outdated: nothing that needs it is started beside it."""
+    manager = managed(tmp_path)
+    pair = manager.pair
+    pair.cut_link("db")
+    pair.clock.advance(60)
+    lost(manager)
+    outcome = failover(manager, chain(pair, "db", "web"))
+    assert states(outcome) == {"app": FailoverState.FAILED_OVER, "web": FailoverState.NOT_BEGUN}
+    (held,) = (one for one in outcome.reports if one.guest == "web")
+    assert held.seen == "it comes after g-db, and db: refused"
+    assert not any(pair.running_on(name) for name in ("db", "web"))
+
+
 def test_a_failover_of_one_group_leaves_the_others(tmp_path: Path) -> None:
     manager = managed(tmp_path)
     pair = lost(manager)
