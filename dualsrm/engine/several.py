@@ -76,6 +76,7 @@ class _Floor:
 
     def lane(self, world: Environment) -> None:
         """Do what is handed out until there is nothing more."""
+        task: Task | None = None
         try:
             while True:
                 with self._lock:
@@ -90,7 +91,7 @@ class _Floor:
                     self._do(world, task)
         except BaseException:
             with self._lock:  # the other lanes end what they have begun, and no more
-                self.dispatcher.stop("dualsrm failed at another guest")
+                self.dispatcher.abandon(task, "dualsrm failed at another guest")
             raise
 
     def _do(self, world: Environment, task: Task) -> None:

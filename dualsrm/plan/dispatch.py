@@ -115,6 +115,12 @@ class Dispatcher:
         self._running.discard(task)
         self._queue.append((task, at))
 
+    def abandon(self, task: Task | None, why: str) -> None:
+        """Nobody works on it any more, and nobody knows how it ended: hand out nothing more."""
+        if task is not None:
+            self._running.discard(task)
+        self.stop(why)
+
     def stop(self, why: str) -> None:
         """Hand out nothing more."""
         self._stopped = self._stopped or why
