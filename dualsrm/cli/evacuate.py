@@ -12,11 +12,9 @@ from dualsrm.cli.session import Session
 from dualsrm.cli.several import Planned, Shown, policy_of, tell
 from dualsrm.engine.evacuate import Asked, PreparedMoves, prepare_moves, target_of
 from dualsrm.engine.group_report import SeveralReport
-from dualsrm.engine.group_run import Frame, Policy, carry_out_several, moving
-from dualsrm.engine.several import Work
+from dualsrm.engine.group_run import Frame, run_moves
 from dualsrm.errors import UsageError
-from dualsrm.model import Group, GroupVerb, Pair
-from dualsrm.plan.dispatch import Rules
+from dualsrm.model import Group, Pair
 
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 8), help="How many are moved at once. Default: as configured."
@@ -91,25 +89,6 @@ def move_several(
             frame = Frame(environment, lanes, pair, state, verb, about)
             prepared, report = run_moves(frame, partial(look, under_lock=True), policy, keep_going=asked.keep_going)
     return tell(_shown(pair, group, prepared, report), as_json=as_json)
-
-
-def run_moves(
-    frame: Frame, look: partial[PreparedMoves], policy: Policy, *, keep_going: bool
-) -> tuple[PreparedMoves, SeveralReport | None]:
-    """Under the lock, in order, as many at once as there are lanes."""
-
-    def work(prepared: PreparedMoves, operation: str) -> Work:
-        return Work(
-            pairs={frame.pair.name: frame.pair},
-            verb=GroupVerb.MIGRATE,
-            order=prepared.order,
-            rules=Rules(dependent=False, stop_at_first=not keep_going),
-            act=moving(frame, policy, prepared.target, operation, prepared.resources),
-            host=prepared.target,
-            at_once=1 if prepared.one_at_a_time else None,
-        )
-
-    return carry_out_several(frame, look, work)
 
 
 def _shown(pair: Pair, group: Group | None, prepared: PreparedMoves, report: SeveralReport | None) -> Shown:

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from dualsrm.convergence import Convergence
 from dualsrm.engine.cold import run_start, run_stop
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.evacuate import PreparedMoves
 from dualsrm.engine.group_report import GuestEnd, SeveralReport, cold_end, error_end, move_end, refused_end
 from dualsrm.engine.journal import FileJournal, note
 from dualsrm.engine.locks import pair_locked
@@ -18,8 +19,9 @@ from dualsrm.engine.move import fall_back, run_move
 from dualsrm.engine.progress import Notice
 from dualsrm.engine.several import Work, do_several
 from dualsrm.errors import DualsrmError, Refused
-from dualsrm.model import ColdMove, Group, Pair, Shutdown
+from dualsrm.model import ColdMove, Group, GroupVerb, Pair, Shutdown
 from dualsrm.plan.cold import Patience
+from dualsrm.plan.dispatch import Rules
 from dualsrm.plan.order import Unit
 
 LOOKS = 3
@@ -182,6 +184,25 @@ def moving(frame: Frame, policy: Policy, target: str, operation: str, beside: fr
         return move_end(_name(unit), guest, report)
 
     return _without_raising(act)
+
+
+def run_moves(
+    frame: Frame, look: Callable[[], PreparedMoves], policy: Policy, *, keep_going: bool
+) -> tuple[PreparedMoves, SeveralReport | None]:
+    """Under the lock, in order, as many at once as there are lanes."""
+
+    def work(prepared: PreparedMoves, operation: str) -> Work:
+        return Work(
+            pairs={frame.pair.name: frame.pair},
+            verb=GroupVerb.MIGRATE,
+            order=prepared.order,
+            rules=Rules(dependent=False, stop_at_first=not keep_going),
+            act=moving(frame, policy, prepared.target, operation, prepared.resources),
+            host=prepared.target,
+            at_once=1 if prepared.one_at_a_time else None,
+        )
+
+    return carry_out_several(frame, look, work)
 
 
 def _without_raising(act: Act) -> Act:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from dualsrm.cli.evacuate import run_moves
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.evacuate import Asked, PreparedMoves, prepare_moves
 from dualsrm.engine.group_report import SeveralReport
-from dualsrm.engine.group_run import Frame, Policy
+from dualsrm.engine.group_run import Frame, Policy, run_moves
 from dualsrm.model import Group
 from dualsrm.plan.cold import Patience
 from tests.simulator.driving import Manager
