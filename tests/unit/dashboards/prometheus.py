@@ -68,7 +68,7 @@ def prometheus(directory: Path, targets: Sequence[Target]) -> Iterator[Prometheu
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             made = Prometheus(port)
-            # increase() reaches half a scrape beyond its first and last sample: of three it makes 1.5 of 1, and 2 of that.
+            # increase() reaches half a scrape beyond its first and last sample: of 3 it makes 1.5 of 1, and rounds up.
             scraped = f'count(count_over_time(up{{job="dualsrm"}}[1m]) >= 6 and up == 1) == {len(targets)}'
             assert eventually(lambda: made.has(f"{scraped} and on () ALERTS"), within_s=_READY_S), (
                 directory / "log"

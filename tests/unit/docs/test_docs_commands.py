@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.reference import completion, from_click, man, markdown
+from docs.reference import completion, from_click, man
 from docs.reference.pages import Entry, Page
 from docs.reference.programs import EXIT_STATUS, HANDLER, Program, programs
 from dualsrm.cli.main import cli
