@@ -9,6 +9,8 @@ import pytest
 from dualsrm.engine.failover_report import FailoverState
 from dualsrm.errors import ExitCode, HostUnreachable, UsageError
 from dualsrm.model import DiskState, Role, Unknown
+from dualsrm_exporter.metrics import operations as m
+from dualsrm_exporter.operations.collector import OperationsCollector
 from tests.simulator.driving import Manager
 from tests.simulator.lost import ON_BETA, isolated, journal, lost, outdated, refused, states
 from tests.simulator.pair import (
@@ -23,6 +25,7 @@ from tests.simulator.pair import (
 from tests.simulator.pair.local import SimLocal
 from tests.simulator.pair.port import SimHostPort
 from tests.simulator.pair.state import FenceDevice
+from tests.unit.exporter.rig import collect, samples
 
 # --- the source is off --------------------------------------------------------------------------------------------
 
@@ -67,6 +70,19 @@ def test_the_lost_host_comes_back_and_gives_way(manager: Manager) -> None:
     assert_promises(pair, ON_BETA)
     assert {node.disk for node in pair.drbd.of_host(ALPHA)} == {DiskState.UP_TO_DATE}
     assert {node.role for node in pair.drbd.of_host(ALPHA)} == {Role.SECONDARY}
+
+
+def test_the_exporter_counts_how_it_ended_for_each_guest(manager: Manager) -> None:
+    """Its own end is the worst of theirs, a word of another list: each success was counted as `other`, and paged."""
+    lost(manager)
+    manager.failover(None, BETA)
+    manager.failover("web", BETA)
+    manager.failover(None, BETA)
+    found = collect(OperationsCollector(manager.state))
+    ends = {labels: value for labels, value in samples(found, m.OPERATIONS).items() if value}
+    assert ends == {("failover", "failed over"): 2, ("failover", "nothing to do"): 2}
+    assert {guest for _, _, guest in samples(found, m.LAST_SUCCESS)} >= {"web", "db"}
+    assert not samples(found, m.LAST_FAILURE)
 
 
 def test_signs_and_who_confirms_it_are_in_the_journal(manager: Manager) -> None:

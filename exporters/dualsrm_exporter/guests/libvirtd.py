@@ -1,7 +1,7 @@
 """libvirtd of this host, asked read-only. The one place of the exporter that knows libvirt-python.
 
 Nothing asked here needs a guest's QEMU: states and autostart are libvirtd's own memory. Only job statistics wait for a
-guest that is busy, up to libvirt's own 30 s; `jobs.py` lives with that.
+guest that is busy, up to libvirt's own 30 s; the collector lives with that.
 """
 
 from __future__ import annotations

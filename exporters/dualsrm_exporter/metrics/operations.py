@@ -87,7 +87,8 @@ OPERATIONS: Final = Metric(
     "dualsrm_operations_total",
     Kind.COUNTER,
     ("verb", "outcome"),
-    "Operations that ended. An interrupted one counts as `recovered` once another has cleared up after it.",
+    "Operations that ended; of a failover each guest. An interrupted one counts as `recovered` once another has "
+    "cleared up after it.",
 )
 DURATION: Final = Metric(
     "dualsrm_operation_duration_seconds",

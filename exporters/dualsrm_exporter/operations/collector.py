@@ -14,7 +14,7 @@ from dualsrm_exporter.metrics import operations as m
 from dualsrm_exporter.operations.journal import JournalReader, Operation
 
 STATE: Final = Path("/var/lib/dualsrm")
-_NOT_TIMED: Final = ("refused", "recovered", "nothing to do", "untouched")
+_NOT_TIMED: Final = frozenset({"refused", "recovered", "nothing to do", "untouched"})
 """Ends that say nothing about how long an operation takes."""
 _GUESTS_LIMIT: Final = 10_000
 
@@ -83,26 +83,28 @@ class OperationsCollector:
 
     def _ended(self, one: Operation) -> None:
         verb = _verb(one)
-        outcome = one.outcome if one.outcome in m.OUTCOMES[verb] else OTHER
-        self._ends[verb, str(outcome)] += 1
+        said = one.guests or {one.guest: one.outcome or OTHER}
+        ends = {guest: _outcome(verb, outcome) for guest, outcome in said.items()}
+        self._ends.update((verb, outcome) for outcome in ends.values())
         for part, seconds in one.parts if verb in m.PARTS else ():
             self._observe(seconds, m.PART, verb, part)
         who = one.pair, one.lost
         if one.fencings and (who in self._fencings or len(self._fencings) < _GUESTS_LIMIT):
             self._fencings[who] = self._fencings.get(who, 0) + len(one.fencings)
             self._failed[who] = self._failed.get(who, 0) + one.fencings.count(False)
-        if outcome not in _NOT_TIMED:
+        if not _NOT_TIMED.issuperset(ends.values()):
             methods = m.METHODS.get(verb, ("",))
             method = one.method if one.method in methods else OTHER
             self._observe(one.total_s, m.DURATION, verb, method)
             self._observe(one.outage_s, m.OUTAGE, verb, method)
             self._observe(one.window_s, m.WINDOW, verb)
-        if one.ended is None or outcome == "recovered":
-            return
-        last = self._last[m.LAST_SUCCESS if outcome in m.SUCCESSES.get(verb, ()) else m.LAST_FAILURE]
-        labels = verb, one.pair, one.guest
-        if labels in last or len(last) < _GUESTS_LIMIT:
-            last[labels] = max(one.ended, last.get(labels, 0.0))
+        for guest, outcome in ends.items():
+            if one.ended is None or outcome == "recovered":
+                continue
+            last = self._last[m.LAST_SUCCESS if outcome in m.SUCCESSES.get(verb, ()) else m.LAST_FAILURE]
+            labels = verb, one.pair, guest
+            if labels in last or len(last) < _GUESTS_LIMIT:
+                last[labels] = max(one.ended, last.get(labels, 0.0))
 
     def _observe(self, seconds: float | None, metric: Metric, *labels: str) -> None:
         if seconds is not None:
@@ -110,6 +112,12 @@ class OperationsCollector:
 
     def _histogram(self, metric: Metric, *labels: str) -> Histogram:
         return self._histograms.setdefault((metric, *labels), Histogram(metric.buckets))
+
+
+def _outcome(verb: str, said: str) -> str:
+    """A failover without guests had none to bring up."""
+    said = "nothing to do" if (verb, said) == ("failover", "ok") else said
+    return said if said in m.OUTCOMES[verb] else OTHER
 
 
 def _verb(one: Operation) -> str:

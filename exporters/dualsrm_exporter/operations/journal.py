@@ -19,6 +19,7 @@ _READ_AT_ONCE: Final = 4 * 1024 * 1024
 _LINE_LIMIT: Final = 256 * 1024
 """Real lines have a few hundred bytes."""
 _LONGEST_S: Final = 1e9
+_GUESTS_LIMIT: Final = 10_000
 _PARTS_LIMIT: Final = 10_000
 _DEVICE: Final = "by the fence device of"
 """In the words of the step `fence`, unless a person has seen to it."""
@@ -41,6 +42,8 @@ class Operation:
     running: bool = False
     outcome: str | None = None
     """None while there is no end."""
+    guests: dict[str, str] = field(default_factory=dict)
+    """Of a failover: how it ended for each guest. There may be several, and its own end is the worst of theirs."""
     ended: float | None = None
     window_s: float | None = None
     outage_s: float | None = None
@@ -117,6 +120,10 @@ class Operation:
 
     def _end(self, line: Mapping[str, object], at: float | None) -> None:
         self.outcome, self.ended = _text(line, "outcome"), at
+        guests = line.get("guests")
+        for guest, outcome in guests.items() if isinstance(guests, dict) and self.verb == "failover" else ():
+            if isinstance(outcome, str) and len(self.guests) < _GUESTS_LIMIT:
+                self.guests[guest] = outcome
         self.window_s = _seconds(line.get("window_s"))
         self.outage_s = _seconds(line.get("outage_s"))
         self.total_s = _seconds(line.get("total_s"))
