@@ -24,7 +24,7 @@ from dualsrm.engine.failover import (
 from dualsrm.engine.failover_report import FailoverReport, FailoverState, Fencing, report_guest
 from dualsrm.engine.group_report import GroupEnd, GuestEnd, refused_end
 from dualsrm.engine.journal import FileJournal, note, over
-from dualsrm.engine.locks import pair_locked, release_leftover
+from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.several import Work, do_several
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
@@ -73,9 +73,8 @@ def run_failover(
         about = "group" if wanted.members else "guest"
         known = {about: wanted.guest} if wanted.guest is not None else {}
         journal.write("intent", verb="failover", pair=pair.name, to=ask.to, lost=ask.lost, **known)
-        if leftover := release_leftover(environment, pair, ask.to, over(state_directory)):
-            journal.write("released", operation=leftover, host=ask.to)
-        with pair_locked(environment, pair, journal.operation, hosts=(ask.to,)):
+        leftovers = partial(over, state_directory)  # interrupted ones too: `recover` needs the host that is lost
+        with pair_locked(environment, pair, journal.operation, leftovers=leftovers, hosts=(ask.to,)):
             prepared = prepare_failover(environment, pair, wanted, state_directory=state_directory, under_lock=True)
             in_groups = groups if wanted.several else ()
             outcome = _carry_out(environment, pair, prepared, wanted, journal, groups=in_groups, begun=begun)

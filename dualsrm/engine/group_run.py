@@ -13,7 +13,7 @@ from dualsrm.engine.cold import run_start, run_stop
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.evacuate import PreparedMoves
 from dualsrm.engine.group_report import GuestEnd, SeveralReport, cold_end, error_end, move_end, refused_end
-from dualsrm.engine.journal import FileJournal, note
+from dualsrm.engine.journal import FileJournal, ended_operations, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.move import fall_back, run_move
 from dualsrm.engine.progress import Notice
@@ -97,7 +97,8 @@ def carry_out_several(
     end = partial(note, journal, environment.observer, "end")
     try:
         journal.write("intent", verb=frame.verb, pair=frame.pair.name, **frame.about)
-        with pair_locked(environment, frame.pair, journal.operation):
+        leftovers = partial(ended_operations, frame.state_directory, frame.pair.name)
+        with pair_locked(environment, frame.pair, journal.operation, leftovers=leftovers):
             prepared = prepare()
             if prepared.against or not prepared.guests:
                 end(outcome="refused" if prepared.against else "nothing to do", seen=prepared.against)

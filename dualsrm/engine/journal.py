@@ -194,6 +194,11 @@ def over(directory: Path) -> frozenset[str]:
     return frozenset(path.stem for path in _not_running(directory))
 
 
+def ended_operations(directory: Path, pair: str) -> frozenset[str]:
+    """Those that came to their end: only a lock may be left of them."""
+    return over(directory) - {one.operation for one in interrupted(directory, pair)}
+
+
 def _not_running(directory: Path) -> list[Path]:
     operations = directory / "operations"
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from urllib.parse import quote
@@ -17,11 +17,18 @@ from dualsrm.model import LockHolder, Maybe, Pair, Unknown
 
 @contextmanager
 def pair_locked(
-    environment: Environment, pair: Pair, operation: str, *, hosts: tuple[str, ...] | None = None
+    environment: Environment,
+    pair: Pair,
+    operation: str,
+    *,
+    leftovers: Callable[[], Collection[str]] = tuple,
+    hosts: tuple[str, ...] | None = None,
 ) -> Iterator[None]:
     """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken on either.
 
     Both hosts are asked at once: of two managers at the same moment each may get one, and then both are refused.
+    `leftovers`: operations of this manager that run no more. A lock that names one is released: its own could not do
+    it, because the manager was cut off from the host. Asked only when the lock is held.
     `hosts`: only these, where the other one is lost.
     """
     hosts = hosts or pair.hosts
@@ -29,7 +36,7 @@ def pair_locked(
     # Counted as ours until another is seen to hold it: a lock taken by a call that timed out is released below.
     taken = set(hosts)
     try:
-        found = environment.gather([partial(_take, environment, pair, host, holder) for host in hosts])
+        found = environment.gather([partial(_take, environment, pair, host, holder, leftovers) for host in hosts])
         held = [(host, by) for host, by in zip(hosts, found, strict=True) if by is not None]
         taken.difference_update(host for host, _ in held)
         for host, by in held:
@@ -39,24 +46,23 @@ def pair_locked(
         environment.gather([partial(_release, environment, pair, host, operation) for host in sorted(taken)])
 
 
-def _take(environment: Environment, pair: Pair, host: str, holder: LockHolder) -> Maybe[LockHolder] | None:
+def _take(
+    environment: Environment, pair: Pair, host: str, holder: LockHolder, leftovers: Callable[[], Collection[str]]
+) -> Maybe[LockHolder] | None:
+    port = environment.ports[host]
     try:
-        return environment.ports[host].lock(pair.name, holder)
+        found = port.lock(pair.name, holder)
+        if not isinstance(found, LockHolder) or found.operation not in leftovers():
+            return found
+        port.unlock(pair.name, found.operation)
+        environment.observer(Notice(f"released on {host}: the lock that {found.operation} had left there"))
+        return port.lock(pair.name, holder)
     except CommandFailed as error:
         raise Refused(
             f"the lock of {pair.name} on {host} could not be taken: {error.seen}",
             why="without it two operations on one pair could open the window for each other",
             fix=f"see that the manager may write below /run on {host}",
         ) from error
-
-
-def release_leftover(environment: Environment, pair: Pair, host: str, ours: Collection[str]) -> str | None:
-    """Release a lock there of an operation of this manager that runs no more: `ours`. Which one it was."""
-    holder = environment.ports[host].lock_holder(pair.name)
-    if not isinstance(holder, LockHolder) or holder.operation not in ours:
-        return None
-    environment.ports[host].unlock(pair.name, holder.operation)
-    return holder.operation
 
 
 def _held(pair: Pair, host: str, found: LockHolder | Unknown, *, alone: bool) -> Refused:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from dualsrm.checks import blocking
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
-from dualsrm.engine.journal import FileJournal, note
+from dualsrm.engine.journal import FileJournal, ended_operations, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.run import Run
 from dualsrm.errors import DualsrmError, HostUnreachable
@@ -86,7 +87,7 @@ def carry_out(
     try:
         part = {} if inside is None else {"inside": inside}
         journal.write("intent", verb=verb, pair=pair.name, guest=guest, **part)
-        with _locked(environment, pair, journal.operation, inside):
+        with _locked(environment, pair, journal.operation, inside, state_directory):
             looked = True
             with environment.one_look():
                 prepared = prepare(under_lock=True)
@@ -123,11 +124,13 @@ def carry_out(
 
 
 @contextmanager
-def _locked(environment: Environment, pair: Pair, operation: str, inside: str | None) -> Iterator[None]:
+def _locked(
+    environment: Environment, pair: Pair, operation: str, inside: str | None, state_directory: Path
+) -> Iterator[None]:
     if inside is not None:
         yield
         return
-    with pair_locked(environment, pair, operation):
+    with pair_locked(environment, pair, operation, leftovers=partial(ended_operations, state_directory, pair.name)):
         yield
 
 

@@ -260,6 +260,30 @@ def test_a_lock_that_is_held_on_one_host_leaves_none_on_the_other(manager: Manag
     assert locks == {"alpha": {}, "beta": {"pair": theirs}}
 
 
+def test_a_lock_that_an_ended_move_could_not_release_stands_in_nobodys_way(manager: Manager) -> None:
+    """Seen in the fault table: cut off while it looked, refused, and every later move refused for the lock it left."""
+    pair = manager.pair
+    pair.faults.append(Fault("error", "unlock", times=2))
+    pair.cut_link("web")
+    with pytest.raises(Refused):
+        manager.migrate("web")
+    assert all(machine.locks for machine in pair.machines.values())
+    pair.heal_link("web")
+    pair.clock.advance(60)
+    assert manager.migrate("web").state is MoveState.MOVED
+    assert not any(machine.locks for machine in pair.machines.values())
+
+
+def test_the_lock_of_a_move_that_died_stays_until_recover(manager: Manager) -> None:
+    pair = manager.pair
+    pair.faults.append(Fault("crash_after", "promote"))
+    with pytest.raises(ManagerCrash):
+        manager.migrate("web")
+    pair.restart_manager()
+    with pytest.raises(Refused, match=r"locked on alpha by .*migrate"):
+        manager.migrate("web")
+
+
 def test_a_move_that_was_refused_leaves_its_reason_in_the_journal(manager: Manager) -> None:
     manager.pair.cut_link("web")
     with pytest.raises(Refused):
