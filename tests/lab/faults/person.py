@@ -54,8 +54,7 @@ class Operator:
             self._fail_over_and_power_on(getattr(self._scene.journey, self._row.power))
         if self._row.alone and not self._waited(self._closed, ALONE_S):
             self.troubles.append(f"a window was still open {ALONE_S:.0f} s after the command's end")
-        # Any end but a clean one: one that was refused for want of an answer may have left its lock on a host cut off.
-        if end.exit != 0 or end.state in (KILLED, UNREADABLE):
+        if end.exit in (4, 5) or end.state in (KILLED, UNREADABLE):
             self._recover()
         self._be_quiet()
 

@@ -19,7 +19,7 @@ from tests.lab.faults.look import look_at_both, not_quiet, split_brains
 from tests.lab.faults.person import Operator
 from tests.lab.faults.rows import Row, Scene
 from tests.lab.faults.watch import Watch
-from tests.lab.handle import HOSTS, LabHandle
+from tests.lab.handle import HOSTS, LabHandle, wait_for
 
 Score: TypeAlias = Mapping[str, Mapping[str, Any]]
 COMMAND_DEADLINE_S = 600.0
@@ -85,8 +85,11 @@ def measure_span(lab: LabHandle) -> float:
     return time.monotonic() - began
 
 
-def play(lab: LabHandle, row: Row, seed: int, span_s: float) -> Run:
-    """Play one run. Raises AssertionError when the lab is not quiet before it, or does not do as it is told."""
+def play(lab: LabHandle, row: Row, seed: int, span_s: float, since: str | None = None) -> Run:
+    """Play one run. Raises AssertionError when the lab is not quiet before it, or does not do as it is told.
+
+    `since`: the step from whose begin the moment is counted; None: from the command's.
+    """
     choice = choose(row, seed, span_s)
     journey = choice.journey
     complaints = not_quiet(look_at_both(lab))
@@ -101,7 +104,7 @@ def play(lab: LabHandle, row: Row, seed: int, span_s: float) -> Run:
             settings = stack.enter_context(slow_configuration(directory_of(lab), row.dirty))
             options = ("--config", str(settings))
         lab.lab("score", "--reset")
-        return _Play(lab, row, seed, choice).run(options)
+        return _Play(lab, row, seed, choice, since).run(options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ class _Times:
 class _Play:
     """One run's parts, in order."""
 
-    def __init__(self, lab: LabHandle, row: Row, seed: int, choice: Choice) -> None:
-        self._lab, self._row, self._seed = lab, row, seed
+    def __init__(self, lab: LabHandle, row: Row, seed: int, choice: Choice, since: str | None) -> None:
+        self._lab, self._row, self._seed, self._since = lab, row, seed, since
         self._choice, self._journey = choice, choice.journey
         self._directory = directory_of(lab)
         self._watch = Watch(lab)
@@ -126,10 +129,12 @@ class _Play:
         split = split_brains(self._directory)
         for host in HOSTS:
             self._watch.start(host)
+        past = self._operations()
         command = Command(self._lab, "dualsrm", *options, "migrate", self._journey.guest, "--json")
         scene = Scene(self._lab, self._journey, command.process)
         operator = Operator(scene, self._row, self._watch)
-        struck = self._strike(scene, command, operator)
+        from_s = command.began if self._since is None else self._reached(self._since, command, past)
+        struck = self._strike(scene, from_s, operator)
         if not command.join(COMMAND_DEADLINE_S):
             operator.troubles.append(f"the command did not end within {COMMAND_DEADLINE_S:.0f} s")
         end = judge.reported(command.document, command.process.returncode, command.ended or time.time(), command.told)
@@ -147,9 +152,23 @@ class _Play:
             complaints.append(f"{found} split brains in the kernels' logs")
         return self._told(_Times(command.began, struck, end.at), end, operator.steps, score, complaints)
 
-    def _strike(self, scene: Scene, command: Command, operator: Operator) -> float:
+    def _operations(self) -> frozenset[Path]:
+        return frozenset((self._directory / "state" / "operations").glob("*-migrate-*.jsonl"))
+
+    def _reached(self, step: str, command: Command, past: frozenset[Path]) -> float:
+        """When the move begins that step, by its journal: how long it looks before says how busy the machine is."""
+        said = f'"step": {json.dumps(step)}'
+
+        def begun() -> bool:
+            assert command.ended is None, f"it did not come to {step}: {command.out} {command.told}"
+            return any(said in path.read_text() for path in self._operations() - past)
+
+        wait_for(f"the step {step}", begun)
+        return time.time()
+
+    def _strike(self, scene: Scene, from_s: float, operator: Operator) -> float:
         """Wait for the moment, strike, and mend what mends itself; seconds since the epoch of the blow."""
-        time.sleep(max(0.0, command.began + self._choice.moment_s - time.time()))
+        time.sleep(max(0.0, from_s + self._choice.moment_s - time.time()))
         dead = None if self._row.power is None else str(getattr(self._journey, self._row.power))
         if dead is not None:
             self._watch.save(dead)
