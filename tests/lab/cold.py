@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.handle import HOSTS, RESOURCES, LabHandle
+from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 
 NEEDS_ATTENTION = 4
 
@@ -41,6 +41,63 @@ def test_a_guest_that_hears_nothing_runs_on_and_stops_when_it_hears(lab: LabHand
     lab.node(source, "virsh", "resume", "web")
     assert lab.dualsrm("stop", "web").exit == 0
     assert lab.dualsrm("start", "web", "--on", source).exit == 0
+    _writes_again(lab, "web")
+
+
+@pytest.mark.parametrize(("verb", "step"), [("stop", "demote"), ("start", "promote"), ("start", "start")])
+def test_a_manager_killed_in_the_middle_is_finished_by_recover_and_a_second_run(
+    lab: LabHandle, verb: str, step: str
+) -> None:
+    host = lab.host_of("web")
+    assert host is not None
+    if verb == "start":
+        assert lab.dualsrm("stop", "web").exit == 0
+    lab.dualsrm_killed(step, verb, "web", *_on(verb, host))
+    recovered = lab.dualsrm("recover")
+    down = recovered.document["pairs"][0]["down"]
+    assert (recovered.exit, down) == (0, []) or (
+        (verb, recovered.exit, down) == ("start", NEEDS_ATTENTION, ["web"])  # not started yet, and said so
+    ), recovered.document
+    assert not any(lab.dualsrm("recover").document["pairs"][0][what] for what in ("settled", "closed_operations"))
+    again = lab.dualsrm(verb, "web", *_on(verb, host))
+    assert again.exit == 0, again.document
+    if verb == "stop":
+        assert set(lab.roles(host).values()) >= {"Secondary"}
+        assert lab.dualsrm("start", "web", "--on", host).exit == 0
+    _writes_again(lab, "web")
+
+
+def _on(verb: str, host: str) -> tuple[str, ...]:
+    return ("--on", host) if verb == "start" else ()
+
+
+def test_a_qemu_that_does_not_die_is_named_and_its_device_kept(lab: LabHandle) -> None:
+    """Its writes wait in the kernel, so neither SIGTERM nor SIGKILL ends it until they are done."""
+    host = lab.host_of("web")
+    assert host is not None
+    lab.node(host, "drbdadm", "suspend-io", "web")
+    try:
+        answer = lab.dualsrm("stop", "web", "--destroy", "--deadline", "10")
+        assert answer.exit == NEEDS_ATTENTION, answer.document
+        assert lab.roles(host)["web"] == "Primary"
+    finally:
+        lab.node(host, "drbdadm", "resume-io", "web")
+    wait_for("what was killed to be gone, or to run on", lambda: lab.dualsrm("stop", "web").exit == 0, 300)
+    assert lab.dualsrm("start", "web", "--on", host).exit == 0
+    _writes_again(lab, "web")
+
+
+def test_a_device_that_a_stray_process_holds_open_is_named_with_the_process(lab: LabHandle) -> None:
+    host = lab.host_of("web")
+    assert host is not None
+    with lab.held_open(host, 0, 600) as pid:
+        answer = lab.dualsrm("stop", "web")
+        result = answer.document["result"]
+        assert (answer.exit, pid in result["seen"] + result["fix"]) == (NEEDS_ATTENTION, True), answer.document
+        assert lab.host_of("web") is None
+    assert lab.dualsrm("stop", "web").exit == 0
+    assert lab.roles(host)["web"] == "Secondary"
+    assert lab.dualsrm("start", "web", "--on", host).exit == 0
     _writes_again(lab, "web")
 
 

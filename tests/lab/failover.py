@@ -70,6 +70,25 @@ def test_guests_of_a_host_that_lost_power_go_on_at_the_other_one(lab: LabHandle)
     assert {score["lost"] for score in lab.score().values()} == {0}
 
 
+def test_a_manager_killed_in_the_middle_is_finished_by_a_second_run(lab: LabHandle) -> None:
+    """In the fencing, in a promotion, in a start; and while what was lost is taken back."""
+    lost = lab.host_of("web")
+    assert lost is not None
+    here = lab.other(lost)
+    guests = _on(lab, lost)
+    with _lost(lab, lost, here):
+        for step in ("fence", "promote", "start"):
+            lab.dualsrm_killed(step, "failover", "--all", "--to", here)
+        answer = _failover(lab, here)
+        assert answer.exit == 0, answer.document
+        assert sorted(_on(lab, here)) == sorted(guests)
+        _all_write_again(lab, guests)
+    lab.dualsrm_killed("at rest", "reprotect", lost)
+    recovered = lab.dualsrm("recover")
+    assert recovered.exit == 0, recovered.document
+    _taken_back(lab, lost)
+
+
 def test_a_survivor_that_was_left_behind_is_not_promoted(lab: LabHandle) -> None:
     """The link was gone for a while before the host was: its handler outdated the survivor."""
     lost = lab.host_of("web")

@@ -67,6 +67,19 @@ class LabHandle:
         """Migrate; the report is in `document["result"]`, None when it was refused."""
         return self.dualsrm("migrate", guest, *words)
 
+    def dualsrm_killed(self, step: str, *words: str) -> None:
+        """Run dualsrm and kill it with SIGKILL when it begins that step."""
+        argv = [str(REPOSITORY / "vagrant" / "lab"), "--name", self.name, "dualsrm", *words]
+        said = []
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if re.fullmatch(rf"(\S+: )?\[\d+/\d+\] {re.escape(step)}", line.strip()):
+                    process.kill()  # vagrant/lab has become the manager by exec
+                    return
+        raise AssertionError(f"dualsrm {words} did not come to {step}: {''.join(said)}")
+
     def score(self) -> dict[str, dict[str, Any]]:
         """The score by guest."""
         found: dict[str, dict[str, Any]] = json.loads(self.lab("score", "--json").stdout)
