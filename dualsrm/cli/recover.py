@@ -79,5 +79,10 @@ def _print(report: RecoveryReport) -> None:
     for guest in report.down:
         out.print(text(f"{plain(guest)}: runs nowhere", "bold yellow"))
         out.print(text(f"  fix: {plain(shlex.join(('dualsrm', 'start', '--', guest)))}"), soft_wrap=True)
-    if not (report.settled or report.refused or report.failed or report.down):
+    if not (report.refused or report.failed):
+        for operation in report.closed_operations:
+            out.print(
+                text(f"{report.pair}: {plain(operation)} was interrupted; it is over now", "green"), soft_wrap=True
+            )
+    if not (report.settled or report.refused or report.failed or report.down or report.closed_operations):
         out.print(text(f"{report.pair}: nothing to do", "green"))

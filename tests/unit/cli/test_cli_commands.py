@@ -235,6 +235,21 @@ def test_recover_after_a_killed_manager(program: Program, pair: SimPair) -> None
     assert program("status").code == ExitCode.OK
 
 
+def test_recover_says_which_operations_it_ended_even_where_nothing_was_left_to_settle(
+    program: Program, pair: SimPair
+) -> None:
+    """Seen on the lab: a killed `reprotect` was ended, its lock released, and the operator told of nothing."""
+    pair.faults.append(Fault("crash_before", "demote"))
+    with pytest.raises(ManagerCrash):
+        program("stop", "web")
+    pair.faults.clear()
+    pair.restart_manager()
+    ran = program("recover")
+    assert "-stop-" in ran.out, ran.out
+    assert "was interrupted; it is over now" in ran.out
+    assert program("recover").out == "lab: nothing to do\n"
+
+
 def test_recover_says_what_it_did_not_touch(program: Program, pair: SimPair) -> None:
     pair.script = Script(stuck_in_handover=True)
     program("migrate", "web")
