@@ -43,7 +43,7 @@ def status(session: Session, *, as_json: bool, output: Path | None) -> int:
     pairs = tuple(session.settings.pairs.values())
     environment = session.environment(pairs)
     looked_at = environment.clock.now_iso()  # before: what is read off it must not seem younger than it is
-    seen = [_look(session, environment, pair) for pair in pairs]
+    seen = [look(session, environment, pair) for pair in pairs]
     if as_json:
         healthy = all(pair.healthy for pair in seen)
         body = {"healthy": healthy, "looked_at": looked_at, "pairs": [_as_json(pair) for pair in seen]}
@@ -54,7 +54,8 @@ def status(session: Session, *, as_json: bool, output: Path | None) -> int:
     return ExitCode.OK if all(pair.healthy for pair in seen) else ExitCode.REFUSED
 
 
-def _look(session: Session, environment: Environment, pair: Pair) -> PairOverview:
+def look(session: Session, environment: Environment, pair: Pair) -> PairOverview:
+    """One look at a pair, and what this manager's journals say of it."""
     left = interrupted(session.state_directory, pair.name)
     off = stopped(session.state_directory, pair.name)
     return overview(observe(environment, pair), left[0].operation if left else None, off)
