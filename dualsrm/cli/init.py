@@ -7,7 +7,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,36 +19,17 @@ from dualsrm.cli.fence import ask_for_fences, fences_given
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json, finding_json, print_trouble, whole_file
 from dualsrm.cli.session import Session
-from dualsrm.cli.status import look
 from dualsrm.cli.text import plain, text
 from dualsrm.config import load
 from dualsrm.config.values import NAME_RULE, AbsolutePath, Address, Login, Name
-from dualsrm.engine.init import look_at_hosts
-from dualsrm.engine.move import prepare_move
-from dualsrm.errors import ExitCode, Refused, UsageError
+from dualsrm.engine.init import GuestFound, check_guests, look_at_hosts
+from dualsrm.errors import ExitCode, UsageError
 from dualsrm.hosts.ssh import SshSettings
-from dualsrm.model import Finding, Host, Pair, PeerSeen, Power, Severity
-from dualsrm.setup import Draft, GuestDraft, missing, render
+from dualsrm.model import Finding, Host, PeerSeen, Power
+from dualsrm.setup import Draft, missing, render
 
 _HOST = re.compile(r"(?:([^@]+)@)?(?:\[([^]]+)\]|([^\[\]:]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::([0-9]{1,5}))?")
 _LAST_PORT = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class GuestFound:
-    """A guest, and what the checks of `dualsrm check` and `status` have against it."""
-
-    draft: GuestDraft
-    ready_to_migrate: bool = False
-    ready_to_fail_over: bool = False
-    blockers: tuple[Finding, ...] = ()
-    failover_blockers: tuple[Finding, ...] = ()
-
-    @property
-    def fine(self) -> bool:
-        """Nothing is to be done: it is ready for both, is shut off, or is not for dualsrm to manage."""
-        ready = self.ready_to_migrate and self.ready_to_fail_over
-        return ready or bool(self.draft.reasons) or not self.draft.active_on
 
 
 @click.command()
@@ -216,36 +197,9 @@ def _exists(path: Path) -> UsageError:
 
 
 def _checked(session: Session, draft: Draft) -> tuple[GuestFound, ...]:
-    """Each guest by the very checks of `dualsrm check`, with the file just written."""
+    """Each guest by the very checks of `dualsrm check` and `status`, with the file just written."""
     pair = session.settings.pairs[draft.pair]
-    seen = look(session, session.environment([pair]), pair)
-    lost = {line.guest: line for line in seen.guests}
-    found = []
-    for guest in draft.guests:
-        line = lost.get(guest.guest)
-        if guest.reasons or line is None or not line.active:
-            found.append(GuestFound(guest))
-            continue
-        blockers = _blockers(session, pair, guest.guest)
-        found.append(
-            GuestFound(guest, not blockers, line.ready_to_fail_over, blockers, line.failover_blockers),
-        )
-    return tuple(found)
-
-
-def _blockers(session: Session, pair: Pair, guest: str) -> tuple[Finding, ...]:
-    try:
-        prepared = prepare_move(
-            session.environment([pair]),
-            pair,
-            guest,
-            None,
-            state_directory=session.state_directory,
-            convergence=session.settings.migration.convergence,
-        )
-    except Refused as error:  # it was shut off, or moved, since it was looked at
-        return (Finding("guest-on-source", Severity.FAILED, guest, error.seen, error.why, error.fix),)
-    return blocking(prepared.findings)
+    return check_guests(session.environment([pair]), pair, draft.guests, session.state_directory)
 
 
 def _ready(findings: tuple[Finding, ...], guests: tuple[GuestFound, ...]) -> bool:
@@ -301,7 +255,7 @@ def _verdict(guest: GuestFound) -> str:
     name = plain(guest.draft.guest)
     if guest.draft.reasons:
         return f"{name}: cannot be managed: {'; '.join(guest.draft.reasons)}"
-    if not guest.draft.active_on:
+    if not guest.active:
         return f"{name}: shut off; `dualsrm check` tells more once it runs"
     words = [
         f"{'ready' if ready else 'NOT ready'} to {what}"

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
+from dualsrm.checks import blocking, check_move, resolve_move
 from dualsrm.checks.case import PROBE, on
+from dualsrm.checks.readiness import check_failover_ready
+from dualsrm.discovery import guest_location
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.journal import interrupted
+from dualsrm.engine.observe import cpu_verdict, observe
 from dualsrm.errors import HostUnreachable, Refused
-from dualsrm.model import DrbdView, Host, HostSurvey, HostView, LibvirtView, Maybe, Pair, PeerSeen, Snapshot, Unknown
-from dualsrm.setup import Draft, HostDraft, guests_of, memory_network
+from dualsrm.model import (
+    DrbdView,
+    Finding,
+    Host,
+    HostSurvey,
+    HostView,
+    LibvirtView,
+    Maybe,
+    MoveFacts,
+    Pair,
+    PeerSeen,
+    Snapshot,
+    Unknown,
+)
+from dualsrm.setup import Draft, GuestDraft, HostDraft, guests_of, memory_network
 
 _Both: TypeAlias = tuple[str, str]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -126,3 +146,66 @@ def _cpu(view: HostView) -> str | None:
     text = None if isinstance(view.libvirt, Unknown) else view.libvirt.host_cpu_xml
     found = _MODEL.search(text[:100_000]) if text else None
     return found[1] if found else None
+
+
+# --- what the guests lack -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFound:
+    """A guest, and what the checks of `dualsrm check` and `status` have against it."""
+
+    draft: GuestDraft
+    active: bool = False
+    blockers: tuple[Finding, ...] = ()
+    """Against a live move."""
+    failover_blockers: tuple[Finding, ...] = ()
+
+    @property
+    def ready_to_migrate(self) -> bool:
+        """Whether it could move live now."""
+        return self.active and not self.blockers
+
+    @property
+    def ready_to_fail_over(self) -> bool:
+        """Whether it would come up on the other host if its own were lost now."""
+        return self.active and not self.failover_blockers
+
+    @property
+    def fine(self) -> bool:
+        """Nothing is to be done: it is ready for both, is shut off, or is not for dualsrm to manage."""
+        return not (self.active and (self.blockers or self.failover_blockers))
+
+
+def check_guests(
+    environment: Environment, pair: Pair, guests: Sequence[GuestDraft], state_directory: Path
+) -> tuple[GuestFound, ...]:
+    """Every check of a live move and of readiness to fail over, for each guest that can be managed and runs.
+
+    The hosts are looked at once for all of them. Raises `HostUnreachable` when where a guest is cannot be told.
+    """
+    snapshot = observe(environment, pair)
+    unfinished = interrupted(state_directory, pair.name)
+    operation = unfinished[0].operation if unfinished else None
+    links = dict(
+        zip(
+            pair.hosts,
+            environment.gather([partial(_link, environment, pair, host) for host in pair.hosts]),
+            strict=True,
+        )
+    )
+    found = []
+    for guest in guests:
+        if guest.reasons or not guest_location(snapshot, guest.guest).active_on:
+            found.append(GuestFound(guest))
+            continue
+        move = resolve_move(snapshot, guest.guest, None)
+        cpu = cpu_verdict(environment, snapshot, guest.guest, move.source, move.target)
+        findings = check_move(snapshot, move, MoveFacts(cpu, links[move.source]), operation)
+        if_lost = check_failover_ready(snapshot, move, findings)
+        found.append(GuestFound(guest, active=True, blockers=blocking(findings), failover_blockers=blocking(if_lost)))
+    return tuple(found)
+
+
+def _link(environment: Environment, pair: Pair, host: str) -> Maybe[str]:
+    return environment.ports[host].reach_peer(environment.ports[pair.other(host)].host)

@@ -36,6 +36,11 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _key(name: str) -> str:
+    """As a part of a table's name; a dot in it must not make two of it."""
+    return quoted(name) if "." in name else name
+
+
 def _said(value: object) -> str:
     return f"# {plain(value)}"
 
@@ -61,7 +66,7 @@ def _host(draft: Draft, one: HostDraft) -> Iterator[str]:
         f"{host.name}: DRBD {one.drbd_version}; CPU {one.cpu or 'not named by libvirt'}; {_bridges(draft, one)}"
     )
     yield _said("addresses: " + ", ".join(f"{found.address} ({found.interface})" for found in survey.addresses))
-    yield f"[hosts.{quoted(host.name)}]"
+    yield f"[hosts.{_key(host.name)}]"
     yield f"address = {quoted(host.address)}"
     yield from ([] if host.user == "root" else [f"user = {quoted(host.user)}"])
     yield from ([] if host.port == 22 else [f"port = {host.port}"])  # noqa: PLR2004 - ssh's own port
@@ -84,7 +89,7 @@ def _bridges(draft: Draft, one: HostDraft) -> str:
 
 
 def _pair(draft: Draft) -> Iterator[str]:
-    yield f"[pairs.{quoted(draft.pair)}]"
+    yield f"[pairs.{_key(draft.pair)}]"
     yield f"hosts = [{', '.join(quoted(one.host.name) for one in draft.hosts)}]"
 
 
@@ -131,7 +136,7 @@ def _host_file(draft: Draft, one: HostDraft, number: int, path: str) -> Iterator
     )
     yield "# switch it off. Edit it here first if need be (keys: docs/installing.md). To put it there if there is none:"
     yield _said(f"  {install(one, number, path)}")
-    section = f"peers.{quoted(other.name)}"
+    section = f"peers.{_key(other.name)}"
     lines = [f"[{section}]", f"address = {quoted(other.address)}"]
     lines += [] if other.port == 22 else [f"port = {other.port}"]  # noqa: PLR2004 - ssh's own port
     lines += ['# identity = "/root/.ssh/dualsrm"', '# known_hosts = "/root/.ssh/known_hosts"']
