@@ -90,7 +90,9 @@ def watch(session: Session, interval_s: int) -> None:
 
     seen: Look | None = None
     try:
-        with Live(console=console(), screen=True, auto_refresh=False) as live:
+        with Live(
+            drawn(seen, clock.monotonic(), interval_s), console=console(), screen=True, auto_refresh=False
+        ) as live:
             while True:
                 future = begin(ask, "look")
                 while not wait([future], timeout=_TICK_S).done:  # a silent host takes its deadline
