@@ -246,12 +246,15 @@ def _print(path: Path, draft: Draft, findings: tuple[Finding, ...], guests: tupl
     for finding in findings:
         print_trouble(finding)
     for guest in guests:
-        out.print(text(_verdict(guest), "green" if guest.fine else "bold red"), soft_wrap=True)
+        out.print(
+            text(_verdict(guest, blocked=bool(blocking(findings))), "green" if guest.fine else "bold red"),
+            soft_wrap=True,
+        )
         for finding in dict.fromkeys((*guest.blockers, *guest.failover_blockers)):
             print_trouble(finding)
 
 
-def _verdict(guest: GuestFound) -> str:
+def _verdict(guest: GuestFound, *, blocked: bool) -> str:
     name = plain(guest.draft.guest)
     if guest.draft.reasons:
         return f"{name}: cannot be managed: {'; '.join(guest.draft.reasons)}"
@@ -261,4 +264,4 @@ def _verdict(guest: GuestFound) -> str:
         f"{'ready' if ready else 'NOT ready'} to {what}"
         for what, ready in (("migrate", guest.ready_to_migrate), ("fail over", guest.ready_to_fail_over))
     ]
-    return f"{name}: {', '.join(words)}"
+    return f"{name}: {', '.join(words)}{', once the above is mended' if blocked else ''}"

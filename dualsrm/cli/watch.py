@@ -51,7 +51,8 @@ def drawn(seen: Look | None, now: float, interval_s: int) -> RenderableType:
         return Text("asking the hosts; Ctrl-C ends")
     age = now - seen.at
     late = age > 2 * interval_s
-    head = text(f"asked {age:.0f} s ago, every {interval_s} s; Ctrl-C ends", "bold yellow" if late else "dim")
+    what = "this is how it was then: a host takes long to answer" if late else f"every {interval_s} s"
+    head = text(f"asked {age:.0f} s ago, {what}; Ctrl-C ends", "bold yellow" if late else "dim")
     return Group(head, *_silent(seen, now), *_moving(seen), *(item for pair in seen.pairs for item in shown(pair)))
 
 

@@ -74,6 +74,11 @@ def test_while_nothing_is_known_that_is_what_is_said() -> None:
     assert says(None, 3.0).strip() == "asking the hosts; Ctrl-C ends"
 
 
+def test_a_look_that_is_old_because_a_host_takes_long_is_called_old() -> None:
+    assert "this is how it was then" not in says(looks(HEALTHY), 10.0)
+    assert "asked 11 s ago, this is how it was then" in says(looks(HEALTHY), 11.0)
+
+
 def test_a_move_in_flight_is_shown_with_its_step_until_it_ends(tmp_path: Path) -> None:
     journal = FileJournal.begin(tmp_path, "migrate", SystemClock())
     journal.write("intent", verb="migrate", pair="lab", guest="web")
