@@ -55,19 +55,15 @@ def _host_side(draft: Draft, one: HostDraft, put: str) -> Iterator[Finding]:
             "When the replication link is lost the hosts ask each other; unanswered, a guest stays frozen.",
             f"{put}; then: {ssh(one, f'dualsrm-host peer-status {other}')}",
         )
-    if one.peer.power in (Power.NO_DEVICE, Power.UNKNOWN):
-        none = one.peer.power is Power.NO_DEVICE
-        seen = (
-            f"{name} has no power switch of {other}" if none else f"the power switch of {other} does not answer {name}"
-        )
-        yield Finding(
-            POWER_SWITCH,
-            Severity.WARNING,
-            other,
-            seen if none else f"{seen}: {one.peer.power_why}",
-            f"If {other} were lost, a person would have to see that it is off before its guests start on {name}.",
-            f"{put}; then: {ssh(one, f'dualsrm-host peer-status {other}')}",
-        )
+    look = ssh(one, f"dualsrm-host peer-status {other}")
+    lost = f"If {other} were lost, a person would have to see that it is off before its guests start on {name}."
+    if one.peer.power is Power.NO_DEVICE:
+        seen = f"{name} has no power switch of {other}"
+        yield Finding(POWER_SWITCH, Severity.WARNING, other, seen, lost, f"{put}; then: {look}")
+    elif one.peer.power is Power.UNKNOWN:
+        seen = f"the power switch of {other} does not answer {name}: {one.peer.power_why}"
+        mend = f"correct [peers.{other}.fence] in /etc/dualsrm/host.toml on {name}, then: {look}"
+        yield Finding(POWER_SWITCH, Severity.WARNING, other, seen, lost, mend)
 
 
 def _certificates(one: HostDraft) -> Iterator[Finding]:

@@ -172,6 +172,8 @@ def test_each_thing_a_host_lacks_is_said_with_its_cure(
     made = draft(hosts=(host("alpha", 11, peer=peer), host("beta", 12)))
     assert found(made) == expected
     assert all(one.seen and one.why and one.fix for one in missing(made, FILE))
+    if any("#1>" in one.fix for one in missing(made, FILE)):
+        assert "#1> [peers.beta]" in render(made, FILE), "what the command takes out is there"
 
 
 def test_certificates_are_wanted_for_tls_and_unknown_is_not_fine() -> None:
