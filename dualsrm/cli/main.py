@@ -16,6 +16,7 @@ from dualsrm.cli.cold import start, stop
 from dualsrm.cli.evacuate import evacuate
 from dualsrm.cli.failback import failback
 from dualsrm.cli.failover import failover
+from dualsrm.cli.init import init
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
@@ -47,7 +48,20 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover):
+for command in (
+    init,
+    status,
+    check,
+    migrate,
+    evacuate,
+    stop,
+    start,
+    failover,
+    reprotect,
+    failback,
+    split_brain,
+    recover,
+):
     cli.add_command(command)
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -42,18 +42,28 @@ def emit_json(kind: str, body: Mapping[str, object], output: Path | None = None)
     if output is None:
         click.echo(document)
         return
-    fresh = output.with_name(f".{output.name}.{os.getpid()}.new")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(document + "\n")
-        fresh.replace(output)
+        with whole_file(output, document + "\n", 0o640) as fresh:
+            fresh.replace(output)
     except OSError as error:
         raise UsageError(
             f"{output} cannot be written: {error.strerror or error}",
             why="whoever reads it would take an older look for this one",
             fix=f"make {output.parent} a directory this user may write to",
         ) from error
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """A file beside `path` with all of the text on disk, to be given its name; else removed. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield fresh
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -103,15 +113,24 @@ def print_findings(title: str, findings: Sequence[Finding], *, verbose: bool) ->
             )
         out.print(table)
     for finding in troubles:
-        out.print(text(f"{finding.check} ({finding.subject})", _STYLES[finding.severity]))
-        if finding.why:
-            out.print(text(f"  why: {plain(finding.why)}"), soft_wrap=True)
-        if finding.fix:
-            out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
+        _print_cure(finding, f"{finding.check} ({finding.subject})")
     passed = sum(finding.severity is Severity.PASSED for finding in findings)
     blocked = sum(finding.severity.blocks for finding in findings)
     verdict = "ready" if not blocked else f"not ready: {blocked} of {len(findings)} checks do not pass"
     out.print(text(f"{title}: {verdict} ({passed} passed)", "green" if not blocked else "bold red"))
+
+
+def print_trouble(finding: Finding) -> None:
+    """One finding that does not pass: what was seen, why it matters, what mends it."""
+    _print_cure(finding, f"{finding.check} ({plain(finding.subject)}): {finding.seen}")
+
+
+def _print_cure(finding: Finding, head: str) -> None:
+    out = console()
+    out.print(text(head, _STYLES[finding.severity]), soft_wrap=True)
+    for label, value in (("why", finding.why), ("fix", finding.fix)):
+        if value:
+            out.print(text(f"  {label}: {plain(value)}"), soft_wrap=True)
 
 
 def step_json(step: Step) -> dict[str, object]:

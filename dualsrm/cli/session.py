@@ -19,7 +19,7 @@ from dualsrm.hosts.host import RealHost
 from dualsrm.hosts.libvirt.migration import MigrationSettings, Throttle
 from dualsrm.hosts.manager import Manager
 from dualsrm.hosts.ssh import SshSettings
-from dualsrm.model import Group, Pair
+from dualsrm.model import Group, Host, Pair
 
 
 class Session:
@@ -42,6 +42,15 @@ class Session:
             host.close()
 
     @property
+    def path(self) -> Path:
+        """The configuration file."""
+        return self._path
+
+    def adopt(self, path: Path) -> None:
+        """From here on that file is the configuration: this command has just written it."""
+        self._path, self._settings = path, None
+
+    @property
     def settings(self) -> Settings:
         """The configuration, read at first use so that `--help` needs none."""
         if self._settings is None:
@@ -60,6 +69,12 @@ class Session:
                 if name not in self._hosts:
                     self._hosts[name] = self._real_host(name)
         return self._world(self._hosts, observer)
+
+    def strangers(self, hosts: Iterable[Host], ssh: SshSettings) -> Environment:
+        """The world of hosts that no file names yet; their connections end with the command, too."""
+        ports = {host.name: RealHost(host, ssh) for host in hosts}
+        self._in_lanes += ports.values()
+        return self._world(ports, unwatched)
 
     def lanes(self, count: int, pair: Pair, observer: Observer) -> list[Environment]:
         """As many worlds as guests are worked on at once, each with connections of its own to both hosts.

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json, finding_json
+from dualsrm.cli.seen import look, shown
 from dualsrm.cli.session import Session
-from dualsrm.cli.text import plain, text
-from dualsrm.engine.environment import Environment
-from dualsrm.engine.journal import interrupted, stopped
-from dualsrm.engine.observe import observe
+from dualsrm.cli.watch import watch
 from dualsrm.errors import ExitCode, UsageError
-from dualsrm.model import Finding, Pair, Role
-from dualsrm.overview import HOST_ANSWERS, GuestLine, HostLine, PairOverview, ResourceLine, Viewpoint, overview
+from dualsrm.overview import PairOverview
 
 
 @click.command()
@@ -31,8 +25,17 @@ from dualsrm.overview import HOST_ANSWERS, GuestLine, HostLine, PairOverview, Re
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --json: write the document there, whole or not at all, mode 0640.",
 )
+@click.option("--watch", "watching", is_flag=True, help="Show it anew, with its age, until Ctrl-C.")
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.IntRange(1, 3600),
+    default=5,
+    show_default=True,
+    help="With --watch: how often the hosts are asked.",
+)
 @pass_session
-def status(session: Session, *, as_json: bool, output: Path | None) -> int:
+def status(session: Session, *, as_json: bool, output: Path | None, watching: bool, interval: int) -> int:
     """Show hosts, guests and replication of every pair. Exit code 0 only if every guest that runs could move now.
 
     Ready to migrate means that every check passes which needs no question from one host to the other; `dualsrm check`
@@ -40,10 +43,17 @@ def status(session: Session, *, as_json: bool, output: Path | None) -> int:
     """
     if output is not None and not as_json:
         raise UsageError("--output was given without --json", why="only the document is written", fix="--json --output")
+    if watching and as_json:
+        raise UsageError(
+            "--watch was given with --json", why="a document is written once, at its end", fix="dualsrm status --json"
+        )
+    if watching:
+        watch(session, interval)
+        return ExitCode.OK
     pairs = tuple(session.settings.pairs.values())
     environment = session.environment(pairs)
     looked_at = environment.clock.now_iso()  # before: what is read off it must not seem younger than it is
-    seen = [_look(session, environment, pair) for pair in pairs]
+    seen = [look(session, environment, pair) for pair in pairs]
     if as_json:
         healthy = all(pair.healthy for pair in seen)
         body = {"healthy": healthy, "looked_at": looked_at, "pairs": [_as_json(pair) for pair in seen]}
@@ -52,12 +62,6 @@ def status(session: Session, *, as_json: bool, output: Path | None) -> int:
         for pair in seen:
             _print(pair)
     return ExitCode.OK if all(pair.healthy for pair in seen) else ExitCode.REFUSED
-
-
-def _look(session: Session, environment: Environment, pair: Pair) -> PairOverview:
-    left = interrupted(session.state_directory, pair.name)
-    off = stopped(session.state_directory, pair.name)
-    return overview(observe(environment, pair), left[0].operation if left else None, off)
 
 
 def _as_json(pair: PairOverview) -> dict[str, object]:
@@ -71,115 +75,5 @@ def _as_json(pair: PairOverview) -> dict[str, object]:
 
 def _print(pair: PairOverview) -> None:
     out = console()
-    for host in pair.hosts:
-        for trouble in host.trouble:
-            out.print(text(f"{host.host}: {plain(trouble)}", "bold red"), soft_wrap=True)
-    for line in _if_lost(pair):
-        out.print(text(line), soft_wrap=True)
-    out.print(_table(pair))
-    if pair.locked_by is not None:
-        lock = pair.locked_by
-        out.print(
-            text(f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}", "yellow"),
-            soft_wrap=True,
-        )
-    for resource in pair.open_windows:
-        out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
-        out.print(text("  fix: dualsrm recover"))
-    for resource in pair.split_brains:
-        out.print(text(f"{plain(resource)}: split brain", "bold red"))
-        fix = shlex.join(("dualsrm", "split-brain", "show", "--", resource))
-        out.print(text(f"  fix: {plain(fix)}"), soft_wrap=True)
-    for guest in pair.guests:
-        if not guest.active:
-            out.print(text(_off(guest)), soft_wrap=True)
-        for finding in _worth_saying(guest.blockers):
-            out.print(text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red"), soft_wrap=True)
-            out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
-
-
-def _if_lost(pair: PairOverview) -> Iterator[str]:
-    """The next question of whoever finds one host silent."""
-    silent = [host.host for host in pair.hosts if host.silent]
-    if len(silent) == 1:
-        (other,) = (host.host for host in pair.hosts if not host.silent)
-        argv = ("dualsrm", "failover", "--all", "--to", other, "--dry-run")
-        yield f"  if {plain(silent[0])} is lost: {plain(shlex.join(argv))}"
-
-
-def _worth_saying(blockers: Sequence[Finding]) -> Sequence[Finding]:
-    """While a host does not answer, all that it could not be asked has no other reason and no other cure."""
-    return () if any(finding.check == HOST_ANSWERS for finding in blockers) else blockers
-
-
-def _off(guest: GuestLine) -> str:
-    """A guest that runs nowhere, and the command that changes that."""
-    name = plain(shlex.join(("--", guest.guest)))
-    primary = dict.fromkeys(
-        point.host for line in guest.resources for point in line.viewpoints if point.role == Role.PRIMARY
-    )
-    where = f"Primary on {' and '.join(primary)} all the same" if primary else "Secondary on both hosts"
-    give_back = f"; dualsrm stop {name} makes it Secondary" if primary else ""
-    return f"{plain(guest.guest)} is shut off, {where}: dualsrm start {name}{give_back}"
-
-
-def _table(pair: PairOverview) -> Table:
-    table = Table("guest", "runs on", "resource", "Primary", "replication", "ready", title_justify="left")
-    table.title = text(f"pair {pair.pair}: {', '.join(_host(host) for host in pair.hosts)}")
-    for guest in pair.guests:
-        for number, line in enumerate(guest.resources or (None,)):
-            first = number == 0
-            table.add_row(
-                text(guest.guest) if first else Text(),
-                _where(guest) if first else Text(),
-                *((text(line.resource), text(_primary(line)), _replication(line)) if line else (Text("-"),) * 3),
-                _ready(guest) if first else Text(),
-            )
-    for line in pair.other_resources:
-        table.add_row(Text("-"), Text(), text(line.resource), text(_primary(line)), _replication(line), Text())
-    return table
-
-
-def _ready(guest: GuestLine) -> Text:
-    if guest.ready_to_migrate:
-        return text("yes", "green")
-    return text("no", "bold red") if guest.active else text("-")
-
-
-def _host(host: HostLine) -> str:
-    return f"{host.host} (DRBD {host.drbd_version})" if host.drbd_version else f"{host.host} (unknown)"
-
-
-def _where(guest: GuestLine) -> Text:
-    """Where it is active, with libvirt's word where that is not simply running."""
-    active = {host: word for host, word in guest.states.items() if word not in ("absent", "shutoff")}
-    if not active:
-        return text("shut off", "dim")
-    words = [host if word == "running" else f"{host} ({word})" for host, word in active.items()]
-    return text(", ".join(words), "green" if list(active.values()) == ["running"] else "bold magenta")
-
-
-def _primary(line: ResourceLine) -> str:
-    """Each host is asked about its own role only."""
-    primary = [point.host for point in line.viewpoints if point.role == "Primary"]
-    odd = [f"{point.host}: {point.role}" for point in line.viewpoints if point.role not in ("Primary", "Secondary")]
-    return ", ".join(primary + odd) or "neither"
-
-
-def _replication(line: ResourceLine) -> Text:
-    """One line where both hosts say the same, both where they differ: a difference is what an operator must see."""
-    said = {point.host: _said(point) for point in line.viewpoints}
-    if set(said.values()) == {"Connected, UpToDate"}:
-        return text("Connected, UpToDate", "green")
-    if len(set(said.values())) == 1:
-        return text(next(iter(said.values())), "bold magenta")
-    return text("; ".join(f"{host}: {words}" for host, words in said.items()), "bold magenta")
-
-
-def _said(point: Viewpoint) -> str:
-    words = [point.connection]
-    words += dict.fromkeys((*point.disks, *point.peer_disks))
-    words += [word for word in dict.fromkeys(point.replication) if word not in ("Established", "Off")]
-    words += [f"I/O suspended ({reason})" for reason in point.suspended]
-    words += ["two Primaries allowed"] if point.two_primaries_allowed else []
-    return ", ".join(words)
+    for item in shown(pair):
+        out.print(item, soft_wrap=isinstance(item, Text))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from dualsrm.model.text import plain
 
-def plain(value: object) -> str:
-    """The value as one line of printable text; control characters are shown, not sent."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
+__all__ = ["duration", "plain", "size", "text"]
 
 
 def text(value: object, style: str = "") -> Text:

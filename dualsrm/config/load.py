@@ -50,7 +50,7 @@ def _read(path: Path) -> str:
         raise ConfigError(
             f"there is no configuration file {path}",
             why=NOTHING_DONE,
-            fix=f"Write it (docs/configuration.md), or name another with --config or {PATH_VARIABLE}.",
+            fix=f"Write it: dualsrm init HOST1 HOST2; or name another with --config or {PATH_VARIABLE}.",
         ) from None
     except OSError as error:
         raise ConfigError(

@@ -189,6 +189,35 @@ def stopped(directory: Path, pair: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """An operation that runs now, here."""
+
+    operation: str
+    verb: str
+    guest: str
+    """Empty when it is about several."""
+    step: str
+    """What it does or undoes just now; empty before the first step."""
+    at: str
+    """Since when, ISO 8601 with zone."""
+
+
+def under_way(directory: Path, pair: str) -> tuple[UnderWay, ...]:
+    """Operations of this manager on a pair whose process lives, oldest first."""
+    found = []
+    for path in _files(directory, running=True):
+        lines = _lines(path)
+        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        if intent.get("pair") == pair:
+            last = next((line for line in reversed(lines) if line.get("kind") in ("step", "undo")), {})
+            undoing = "undoing " if last.get("kind") == "undo" else ""
+            step = f"{undoing}{last['step']}" if "step" in last else ""
+            about = (str(intent.get("verb")), str(intent.get("guest") or ""))
+            found.append(UnderWay(path.stem, *about, step, str(last.get("at", intent.get("at", "")))))
+    return tuple(found)
+
+
 def over(directory: Path) -> frozenset[str]:
     """Operations of this manager that run no more, ended or interrupted: a lock that names one is a leftover."""
     return frozenset(path.stem for path in _not_running(directory))
@@ -200,10 +229,14 @@ def ended_operations(directory: Path, pair: str) -> frozenset[str]:
 
 
 def _not_running(directory: Path) -> list[Path]:
+    return _files(directory, running=False)
+
+
+def _files(directory: Path, *, running: bool) -> list[Path]:
     operations = directory / "operations"
     try:
         paths = sorted(path for path in operations.iterdir() if path.suffix == ".jsonl")
-        return [path for path in paths if not _is_running(path)]
+        return [path for path in paths if _is_running(path) is running]
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -21,6 +21,7 @@ from dualsrm.model import (
     Fenced,
     Generation,
     Host,
+    HostSurvey,
     HostView,
     LockHolder,
     Maybe,
@@ -137,6 +138,9 @@ class HostPort(Protocol):
         With a guest and a peer, the host on which that guest is active also asks the peer's libvirtd: from there it
         would move, and asking takes as long as all the rest.
         """
+
+    def survey(self) -> HostSurvey:
+        """What a configuration of this host is made of; raises when it cannot be asked."""
 
     def observe_disks(self) -> HostView:
         """The guests and what lies below their disks: in a failover the rest would be seconds for nothing.

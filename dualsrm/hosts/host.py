@@ -29,6 +29,7 @@ from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.split import SplitCommands
 from dualsrm.hosts.ssh import SshConnection, SshSettings
 from dualsrm.hosts.ssh.failures import is_silence
+from dualsrm.hosts.survey import survey_of
 from dualsrm.hosts.text import clean
 from dualsrm.model import (
     CpuVerdict,
@@ -36,6 +37,7 @@ from dualsrm.model import (
     DrbdView,
     Fenced,
     Host,
+    HostSurvey,
     HostView,
     LibvirtView,
     LockHolder,
@@ -108,6 +110,10 @@ class RealHost:
         if isinstance(drbd, DrbdView):
             self._dialect = _dialect_of(drbd)
         return HostView(self._host.name, drbd=drbd, libvirt=virt, system=system_of(answer), peer_link=link)
+
+    def survey(self) -> HostSurvey:
+        """What a configuration of this host is made of."""
+        return survey_of(probe(self._ssh, Scope.SURVEY), self._host.name)
 
     def observe_disks(self) -> HostView:
         """The guests and what lies below their disks, asked at the same time; the host itself is not asked."""

@@ -63,6 +63,8 @@ class Scope(StrEnum):
     """That, and which device names lead to it."""
     ALL = "all"
     """The configuration files and the host itself as well."""
+    SURVEY = "survey"
+    """What a configuration is made of: name, addresses, bridges, certificates; nothing of DRBD."""
 
 
 def probe(ssh: SshConnection, scope: Scope = Scope.ALL) -> Probe:

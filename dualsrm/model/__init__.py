@@ -51,6 +51,7 @@ from dualsrm.model.peer import (
     parse_peer_seen,
     parse_quarantine,
 )
+from dualsrm.model.survey import Certificates, HostAddress, HostSurvey
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "IN_WINDOW",
     "AgentAnswers",
     "Backing",
+    "Certificates",
     "ColdMove",
     "CommandSucceeds",
     "Connection",
@@ -76,7 +78,9 @@ __all__ = [
     "GroupVerb",
     "Hook",
     "Host",
+    "HostAddress",
     "HostDevice",
+    "HostSurvey",
     "HostView",
     "HttpAnswers",
     "LibvirtView",

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything a host says of itself, libvirt apart, in one go. Arguments: NONCE SCOPE (drbd|disks|all).
+# Everything a host says of itself, libvirt apart, in one go. Arguments: NONCE SCOPE (drbd|disks|all|survey).
 # Both output streams are cut into sections by lines only the asker can foresee:
 #     NONCE begin NAME / the text / an added newline / NONCE end STATUS
 # shellcheck disable=SC2317 # the functions are called through `section`
@@ -100,9 +100,44 @@ quarantined() {
     return 0
 }
 
+bridges() {
+    local path
+    for path in /sys/class/net/*/bridge; do
+        [[ -d $path ]] && path=${path%/bridge} && printf '%s\n' "${path##*/}"
+    done
+    return 0
+}
+
+# Where QEMU looks for certificates of memory traffic, then a line for each file that is not there (virQEMUDriverConfig).
+certificates() {
+    local directory=/etc/pki/qemu migrate='' line file
+    [[ -d /etc/pki/libvirt-migrate ]] && migrate=/etc/pki/libvirt-migrate
+    if [[ -r /etc/libvirt/qemu.conf ]]; then
+        while read -r line; do
+            [[ $line =~ ^default_tls_x509_cert_dir\ *=\ *\"(/[^\"]*)\" ]] && directory=${BASH_REMATCH[1]}
+            [[ $line =~ ^migrate_tls_x509_cert_dir\ *=\ *\"(/[^\"]*)\" ]] && migrate=${BASH_REMATCH[1]}
+        done </etc/libvirt/qemu.conf
+    fi
+    directory=${migrate:-$directory}
+    printf '%s\n' "$directory"
+    for file in {ca-cert,server-cert,server-key,client-cert,client-key}.pem; do
+        [[ -f $directory/$file ]] || printf '%s\n' "$file"
+    done
+    return 0
+}
+
 # Read twice, so that the middle can be compared with the middle of the asker's wait.
 section clock_start clock
 # drbdsetup and drbdadm load the kernel module when it is absent. Looking must not change the host.
+if [[ $scope == survey ]]; then
+    section name uname -n
+    section reached printf '%s\n' "${SSH_CONNECTION-}"
+    section addresses ip -o address show up scope global
+    section bridges bridges
+    section certificates certificates
+    section complete true
+    exit 0
+fi
 if [[ -e /proc/drbd ]]; then
     section proc_drbd text_of /proc/drbd
     section events2 drbdsetup events2 --now --statistics

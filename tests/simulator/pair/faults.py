@@ -13,7 +13,7 @@ Method = Literal[
     "job_abort", "job_downtime", "job_post_copy", "job_suspend", "ask_to_stop", "definition", "define", "start",
     "lock", "unlock", "sleep", "heard", "peer_seen", "fence", "confirm_off", "noted", "lift_quarantine",
     "promote_forced", "generations", "disconnect", "connect", "backing", "take_snapshot", "snapshot_origin",
-    "agent_answers",
+    "agent_answers", "survey",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (

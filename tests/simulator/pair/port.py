@@ -17,6 +17,7 @@ from dualsrm.model import (
     DrbdView,
     Fenced,
     Host,
+    HostSurvey,
     HostView,
     LockHolder,
     Maybe,
@@ -77,6 +78,10 @@ class SimHostPort:
         if peer is None or domain is None or not domain.state.active:
             return view
         return replace(view, peer_link=self.reach_peer(peer))
+
+    def survey(self) -> HostSurvey:
+        """What it says of itself."""
+        return self.call("survey", "", lambda: views.survey(self._pair, self._host.name))
 
     def observe_disks(self) -> HostView:
         """The same as far as disks are concerned."""

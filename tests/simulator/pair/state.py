@@ -194,6 +194,7 @@ class Machine:
     peer_link: Maybe[str] | None = None
     """What reach_peer answers; None: the peer's name, if the peer is up."""
     locks: dict[str, LockHolder] = field(default_factory=dict)
+    certificates_missing: tuple[str, ...] = ()
     snapshots: dict[str, str] = field(default_factory=dict)
     """LVM snapshots: name to origin."""
     free_in_group: int | None = 1 << 30

@@ -30,6 +30,19 @@ def host_view(pair: SimPair, host: str) -> model.HostView:
     return model.HostView(host, drbd, libvirt, system)
 
 
+def survey(pair: SimPair, host: str) -> model.HostSurvey:
+    """What one host says of itself before it is configured: an address on each network of the pair."""
+    machine, configured = pair.machines[host], pair.configured[host]
+    networks = {"eth0": configured.address, "eth1": REPLICATION_ADDRESS[host], "eth2": configured.migration_address}
+    return model.HostSurvey(
+        name=host,
+        reached_at=configured.address,
+        addresses=tuple(model.HostAddress(name, f"{address}/24") for name, address in networks.items()),
+        bridges=("br0",),
+        certificates=model.Certificates("/etc/pki/qemu", machine.certificates_missing),
+    )
+
+
 def silent_view(host: str, why: str) -> model.HostView:
     """A host that does not answer."""
     unknown = model.Unknown(why)

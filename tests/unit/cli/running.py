@@ -11,7 +11,8 @@ from typing import Any
 from dualsrm.cli.session import Session
 from dualsrm.engine.environment import Environment, unwatched
 from dualsrm.engine.progress import Observer
-from dualsrm.model import Pair
+from dualsrm.hosts.ssh import SshSettings
+from dualsrm.model import Host, Pair
 from tests.simulator.driving import one_by_one
 from tests.simulator.pair import SimPair
 
@@ -41,6 +42,12 @@ def simulated(pair: SimPair) -> type[Session]:
             real = super().environment(pairs, observer)
             assert set(real.ports) == set(pair.ports)
             return replace(real, ports=pair.ports, clock=pair.clock, gather=one_by_one, manager=pair.manager)
+
+        def strangers(self, hosts: Iterable[Host], ssh: SshSettings) -> Environment:
+            real = super().strangers(hosts, ssh)
+            at = {host.address: pair.ports[name] for name, host in pair.configured.items()}
+            ports = {name: at[port.host.address] for name, port in real.ports.items()}
+            return replace(real, ports=ports, clock=pair.clock, gather=one_by_one, manager=pair.manager)
 
         def lanes(self, count: int, pair: Pair, observer: Observer) -> list[Environment]:
             world = self.environment([pair], observer)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from dualsrm.config import load
 from dualsrm.errors import ExitCode
 from dualsrm.model import LockHolder
 from tests.simulator.pair import Fault, GuestSpec, SimPair
@@ -60,6 +62,17 @@ def test_a_guest_by_that_name(program: Program, pair: SimPair, name: str, comman
     if command in ("check", "migrate"):
         assert shown(name) in ran.out.replace("\n", ""), "shown, brackets and all, not swallowed"
     assert "two\nlines" not in ran.out
+
+
+def test_a_file_made_of_it(program: Program, pair: SimPair, name: str, tmp_path: Path) -> None:
+    """In a comment of a configuration: no line of it is more than that comment."""
+    path = tmp_path / "fresh.toml"
+    ran = program("init", "192.0.2.11", "192.0.2.12", "--output", str(path), "--state", str(tmp_path))
+    assert ran.code == ExitCode.OK
+    assert harmless(ran.out + ran.err)
+    assert harmless(path.read_text())
+    assert shown(name) in path.read_text()
+    assert load(path).pairs.keys() == {"alpha-beta"}
 
 
 @pytest.mark.parametrize("command", ["status", "check", "migrate", "recover"])

@@ -28,6 +28,7 @@ READY = FRONT + '[[groups.front.ready]]\nping = "web"\n'
 BACK = '[groups.back]\npair = "pair"\nguests = ["db"]\n[[groups.back.hooks]]\nwhen = "pre"\ncommand = ["/hook"]\n'
 BOTH = '[groups.both]\npair = "pair"\nguests = ["db", "web"]\n'
 KINDS = (
+    "init",
     "status",
     "check",
     "migrate",
@@ -62,6 +63,14 @@ def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ca
 
 
 # --- documents ------------------------------------------------------------------------------------
+
+
+def _init(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    words = ("init", "192.0.2.11", "192.0.2.12", "--force", "--state", "/nonexistent")
+    yield run(*words)
+    pair.disconnect(BETA, "web")
+    pair.libvirt.guests["db"].other_disks = {ALPHA: (("nowhere", 0),), BETA: (("nowhere", 0),)}
+    yield run(*words)
 
 
 def _status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
@@ -262,6 +271,7 @@ def _stop_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Documen
 
 
 _BUILDERS = (
+    _init,
     _status,
     _check,
     _migrate,

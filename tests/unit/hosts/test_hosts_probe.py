@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 
 from dualsrm.errors import CommandFailed
 from dualsrm.hosts.drbd import Dialect
-from dualsrm.hosts.probe import Probe, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
+from dualsrm.hosts.probe import Probe, Scope, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
-from dualsrm.model import DrbdView, FenceHandler, Quarantine, SystemView, Unknown
+from dualsrm.hosts.survey import survey_of
+from dualsrm.model import Certificates, DrbdView, FenceHandler, HostAddress, Quarantine, SystemView, Unknown
 from tests.unit.drbd.captures import capture
 
 SCRIPTS = Path(__file__).parents[3] / "dualsrm" / "hosts" / "scripts"
@@ -196,3 +198,66 @@ def test_the_probe_is_cheap() -> None:
     started = time.monotonic()
     subprocess.run(script_argv("probe", NONCE, "all"), capture_output=True, check=True)
     assert time.monotonic() - started < 5
+
+
+# --- the survey -------------------------------------------------------------------------------------
+
+
+def answer(**texts: str) -> Probe:
+    return Probe({name: Section(0, text, "") for name, text in texts.items()}, 0.0)
+
+
+IP = (
+    "2: eth0    inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever preferred_lft forever\n"
+    "3: veth1@if5    inet6 2001:db8::11/64 scope global \\       valid_lft forever preferred_lft forever\n"
+    "4: tun0    inet 10.8.0.1 peer 10.8.0.2/32 scope global tun0\\       valid_lft forever\n"
+    "5: eth9    inet 192.0.2.999/24 scope global eth9\n"
+)
+
+
+def test_a_survey_is_read() -> None:
+    found = survey_of(
+        answer(
+            name="alpha\n",
+            addresses=IP,
+            reached="192.0.2.1 40000 192.0.2.11 22\n",
+            bridges="br0\nvirbr0\n",
+            certificates="/etc/pki/qemu\nca-cert.pem\n",
+        ),
+        "alpha",
+    )
+    assert (found.name, found.reached_at, found.bridges) == ("alpha", "192.0.2.11", ("br0", "virbr0"))
+    assert found.addresses == (HostAddress("eth0", "192.0.2.11/24"), HostAddress("veth1", "2001:db8::11/64"))
+    assert found.certificates == Certificates("/etc/pki/qemu", ("ca-cert.pem",))
+
+
+def test_a_survey_without_name_or_addresses_is_none() -> None:
+    for given_up in ("name", "addresses"):
+        texts = {key: text for key, text in {"name": "alpha", "addresses": IP}.items() if key != given_up}
+        with pytest.raises(CommandFailed, match="does not say who it is"):
+            survey_of(answer(**texts), "alpha")
+
+
+def test_what_else_a_survey_lacks_is_unknown() -> None:
+    found = survey_of(answer(name="alpha", addresses="", certificates="nonsense"), "alpha")
+    assert (found.addresses, found.reached_at) == ((), None)
+    assert isinstance(found.bridges, Unknown)
+    assert isinstance(found.certificates, Unknown)
+
+
+@given(st.text())
+def test_no_text_of_a_host_makes_it_fail_or_holds_a_control_character(text: str) -> None:
+    found = survey_of(answer(name=text, addresses=text, reached=text, bridges=text, certificates=text), "alpha")
+    assert found.name.isprintable()
+    assert not isinstance(found.bridges, Unknown)
+    assert all(word.isprintable() for word in found.bridges)
+
+
+def test_a_survey_of_this_machine_over_ssh(ssh: SshConnection) -> None:
+    done = probe(ssh, Scope.SURVEY)
+    assert "proc_drbd" not in done.sections
+    found = survey_of(done, "here")
+    assert found.name == os.uname().nodename
+    assert found.reached_at == "127.0.0.1"
+    assert isinstance(found.certificates, Certificates)
+    assert not isinstance(found.bridges, Unknown)
