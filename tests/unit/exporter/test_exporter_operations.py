@@ -19,11 +19,11 @@ from dualsrm.engine.reprotect import ReprotectState
 from dualsrm.engine.resolve import ResolveState
 from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import ExitCode
+from dualsrm.history import reader as module
 from dualsrm.plan.steps import GuestGone
 from dualsrm_exporter.collected import Collected
 from dualsrm_exporter.metrics import OPERATIONS
 from dualsrm_exporter.metrics import operations as m
-from dualsrm_exporter.operations import journal as module
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import render
 from tests.simulator.driving import Manager
