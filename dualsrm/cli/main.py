@@ -16,9 +16,11 @@ from dualsrm.cli.cold import start, stop
 from dualsrm.cli.evacuate import evacuate
 from dualsrm.cli.failback import failback
 from dualsrm.cli.failover import failover
+from dualsrm.cli.history import history
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
+from dualsrm.cli.report import report
 from dualsrm.cli.reprotect import reprotect
 from dualsrm.cli.session import Session
 from dualsrm.cli.split_brain import split_brain
@@ -47,7 +49,10 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover):
+for command in (
+    *(status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover),
+    *(history, report),
+):
     cli.add_command(command)
 
 

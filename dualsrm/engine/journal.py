@@ -21,7 +21,7 @@ from typing import Final, Protocol, Self
 from dualsrm.engine.ports import Clock
 from dualsrm.engine.progress import Notice, Observer
 from dualsrm.errors import Refused
-from dualsrm.history.reader import is_locked, parsed
+from dualsrm.history.reader import Operation, is_locked, parsed, read_history, read_lines
 
 FORMAT = 1
 """Raised when a reader of older files would misread newer ones."""
@@ -234,11 +234,31 @@ def _not_running(directory: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Refused(
-            f"the journal at {operations} cannot be read: {error.strerror or error}",
-            why="an operation that was interrupted would go unnoticed",
-            fix=f"run this as the user who owns {operations}",
-        ) from error
+        raise _unreadable(operations, error, "an operation that was interrupted would go unnoticed") from error
+
+
+def whole_history(directory: Path) -> tuple[Operation, ...]:
+    """Every operation of this manager, oldest first."""
+    try:
+        return read_history(directory)
+    except OSError as error:
+        raise _unreadable(directory / "operations", error, "what was done cannot be told") from error
+
+
+def lines_of(directory: Path, operation: str) -> tuple[dict[str, object], ...]:
+    """What the journal of one operation says."""
+    try:
+        return read_lines(directory, operation)
+    except OSError as error:
+        raise _unreadable(directory / "operations", error, "what was done cannot be told") from error
+
+
+def _unreadable(operations: Path, error: OSError, why: str) -> Refused:
+    return Refused(
+        f"the journal at {operations} cannot be read: {error.strerror or error}",
+        why=why,
+        fix=f"run this as the user who owns {operations}",
+    )
 
 
 def _is_running(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 _ANY: Final = ("refused", "recovered")
@@ -88,3 +89,35 @@ def classified(verb: str, said: str) -> str | None:
     """
     said = "nothing to do" if (verb, said) == ("failover", "ok") else said
     return said if said in OUTCOMES.get(verb, ()) else None
+
+
+class Ending(Enum):
+    """What an operation's end is worth."""
+
+    OK = "ok"
+    """It did what was wanted."""
+    NOTHING = "nothing"
+    """It was refused, or called off before it touched anything."""
+    FAILED = "failed"
+    """It ended in any other way."""
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    """Its process died, and nobody has cleared up after it."""
+    RECOVERED = "recovered"
+    """Its process died, and another operation has cleared up after it."""
+    UNKNOWN = "unknown"
+    """It ended with a word that is not known."""
+
+
+def ending(verb: str, outcome: str | None, *, running: bool) -> Ending:
+    """What it is worth; `outcome` is None while there is no end."""
+    if outcome is None:
+        return Ending.RUNNING if running else Ending.INTERRUPTED
+    word = classified(verb, outcome)
+    if word is None:
+        return Ending.UNKNOWN
+    if word == "recovered":
+        return Ending.RECOVERED
+    if word in SUCCESSES[verb]:
+        return Ending.OK
+    return Ending.NOTHING if word in ("refused", "untouched") else Ending.FAILED
