@@ -34,7 +34,7 @@ STYLES = {
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class Since(click.ParamType):
+class Since(click.ParamType):  # type: ignore[type-arg]  # click 8.1, Debian 12's, is not generic
     """A time, or how long ago: `2026-11-22`, `2026-11-22T14:00`, `36h`, `7d`."""
 
     name = "TIME"

@@ -119,7 +119,7 @@ def _window(story: Story) -> tuple[float, float] | None:
 def _graphs(story: Story) -> list[Graph]:
     left = [(one.at_s, one.remaining) for one in story.samples if one.remaining is not None]
     rate = [(one.at_s, one.dirty_rate) for one in story.samples if one.dirty_rate is not None]
-    total = max((one.total or 0.0 for one in story.samples), default=0.0)
+    total = max((one.total for one in story.samples), default=0.0)
     return [
         *_graph("memory remaining", left, total, "", story),
         *_graph("dirtied", rate, 0.0, "/s", story),

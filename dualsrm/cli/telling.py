@@ -67,4 +67,4 @@ def _memory(story: Story) -> str:
     left = [sample.remaining for sample in story.samples if sample.remaining is not None]
     total = story.samples[-1].total
     still = f", {size(int(left[-1]))} left at the last look" if left else ""
-    return f"{size(None if total is None else int(total))}{still}"
+    return f"{size(int(total))}{still}"

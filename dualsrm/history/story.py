@@ -38,7 +38,7 @@ class Sample:
     """How far the copy of memory was, in bytes and bytes per second."""
 
     at_s: float
-    total: float | None
+    total: float
     remaining: float | None
     dirty_rate: float | None
 
@@ -84,7 +84,8 @@ class _Telling:
             total, left, rate = (
                 number_of(line.get(key), _MOST_BYTES) for key in ("memory_total", "memory_remaining", "dirty_rate")
             )
-            self.samples.append(Sample(self.now_s, total, left, rate))
+            if total:
+                self.samples.append(Sample(self.now_s, total, left, rate))
         else:
             self.notices += [Said(self.now_s, text) for text in _words(kind, line) if text]
 
