@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json
@@ -111,12 +111,14 @@ def _print(rows: Sequence[Row], left_out: int) -> None:
     if not rows:
         out.print("no operation")
         return
-    table = Table("operation", "begun", "took", "verb", "pair", "guest", "from → to", "outcome", "outage", "by")
+    table = Table(Column("operation", overflow="fold"))  # to be copied into `report`: never cut short
+    for name in ("begun (UTC)", "took", "verb", "pair", "guest", "from → to", "outcome", "outage", "by"):
+        table.add_column(name, overflow="fold")
     shown = {one.operation for one in rows}
     for one in rows:
         table.add_row(
             text(f"└ {plain(one.operation)}" if one.inside in shown else one.operation),
-            text(one.begun),
+            text(one.begun.removesuffix("+00:00").replace("T", " ")),
             text("" if one.took_s is None else duration(one.took_s)),
             text(f"{one.verb} {one.method}".strip()),
             text(one.pair),
