@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 from rich.table import Column, Table
+from rich.text import Text
 
 from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json
@@ -31,6 +32,10 @@ STYLES = {
     Ending.RECOVERED: "yellow",
     Ending.UNKNOWN: "bold magenta",
 }
+_WIDE = 120
+"""Columns of a terminal, from which on all is shown."""
+_WIDE_ONLY = ("begun (UTC)", "pair", "by")
+"""An operation's identifier begins with when it began; the rest is in `report` and `--json`."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -111,23 +116,28 @@ def _print(rows: Sequence[Row], left_out: int) -> None:
     if not rows:
         out.print("no operation")
         return
-    table = Table(Column("operation", overflow="fold"))  # to be copied into `report`: never cut short
-    for name in ("begun (UTC)", "took", "verb", "pair", "guest", "from → to", "outcome", "outage", "by"):
-        table.add_column(name, overflow="fold")
     shown = {one.operation for one in rows}
-    for one in rows:
-        table.add_row(
-            text(f"└ {plain(one.operation)}" if one.inside in shown else one.operation),
-            text(one.begun.removesuffix("+00:00").replace("T", " ")),
-            text("" if one.took_s is None else duration(one.took_s)),
-            text(f"{one.verb} {one.method}".strip()),
-            text(one.pair),
-            text(one.guest),
-            text(way(one)),
-            text(outcome(one), STYLES[one.ending]),
-            text("" if one.outage_s is None else duration(one.outage_s)),
-            text(one.by),
-        )
+    cells = [_cells(one, inside=one.inside in shown) for one in rows]
+    names = [name for name in cells[0] if out.width >= _WIDE or name not in _WIDE_ONLY]
+    # Folded, never cut short: an identifier is there to be copied into `report`.
+    table = Table(*(Column(name, overflow="fold") for name in names))
+    for line in cells:
+        table.add_row(*(line[name] for name in names))
     out.print(table)
     if left_out:
         out.print(text(f"{left_out} older not shown: --limit"))
+
+
+def _cells(one: Row, *, inside: bool) -> dict[str, Text]:
+    return {
+        "operation": text(f"└ {plain(one.operation)}" if inside else one.operation),
+        "begun (UTC)": text(one.begun.removesuffix("+00:00").replace("T", " ")),
+        "took": text("" if one.took_s is None else duration(one.took_s)),
+        "verb": text(f"{one.verb} {one.method}".strip()),
+        "pair": text(one.pair),
+        "guest": text(one.guest),
+        "from → to": text(way(one)),
+        "outcome": text(outcome(one), STYLES[one.ending]),
+        "outage": text("" if one.outage_s is None else duration(one.outage_s)),
+        "by": text(one.by),
+    }
