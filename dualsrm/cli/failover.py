@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import getpass
-import socket
 
 import click
 
@@ -18,6 +16,7 @@ from dualsrm.cli.text import duration, plain, text
 from dualsrm.engine.failover import Prepared, PreparedGuest, Wanted, prepare_failover
 from dualsrm.engine.failover_report import FailoverReport
 from dualsrm.engine.failover_run import Outcome, run_failover
+from dualsrm.engine.journal import who
 from dualsrm.errors import UsageError
 
 
@@ -53,7 +52,7 @@ def failover(
     if (guest is None) is not everything:
         raise click.UsageError("name one GUEST, or say --all")
     pair = session.pair_of(to)
-    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    by = who()
     group = session.group(guest) if guest is not None else None
     if group is not None and group.pair != pair.name:
         raise UsageError(f"group {group.name} is of pair {group.pair}, and {to} is a host of {pair.name}")

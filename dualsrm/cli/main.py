@@ -16,10 +16,12 @@ from dualsrm.cli.cold import start, stop
 from dualsrm.cli.evacuate import evacuate
 from dualsrm.cli.failback import failback
 from dualsrm.cli.failover import failover
+from dualsrm.cli.history import history
 from dualsrm.cli.init import init
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
+from dualsrm.cli.report import report
 from dualsrm.cli.reprotect import reprotect
 from dualsrm.cli.session import Session
 from dualsrm.cli.split_brain import split_brain
@@ -49,18 +51,8 @@ def cli(context: click.Context, path: Path) -> None:
 
 
 for command in (
-    init,
-    status,
-    check,
-    migrate,
-    evacuate,
-    stop,
-    start,
-    failover,
-    reprotect,
-    failback,
-    split_brain,
-    recover,
+    *(init, status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover),
+    *(history, report),
 ):
     cli.add_command(command)
 

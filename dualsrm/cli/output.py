@@ -41,14 +41,25 @@ def emit_json(kind: str, body: Mapping[str, object], output: Path | None = None)
     document = json.dumps({"format": JSON_FORMAT, "kind": kind, **body}, indent=2, default=_encode)
     if output is None:
         click.echo(document)
-        return
+    else:
+        write_whole(output, document + "\n", why="whoever reads it would take an older look for this one", replace=True)
+
+
+def write_whole(output: Path, content: str, *, why: str, replace: bool) -> None:
+    """Write a file whole or not at all, mode 0640. Raises `UsageError` when it cannot, or when it is there already."""
     try:
-        with whole_file(output, document + "\n", 0o640) as fresh:
-            fresh.replace(output)
+        with whole_file(output, content, 0o640) as fresh:
+            if replace:
+                fresh.replace(output)
+            else:
+                output.hardlink_to(fresh)  # unlike a rename it fails when there is one
     except OSError as error:
+        if isinstance(error, FileExistsError) and not replace:
+            seen, lost = f"{output} is there already", "what it says would be lost"
+            raise UsageError(seen, why=lost, fix="name another file, or add --force") from error
         raise UsageError(
             f"{output} cannot be written: {error.strerror or error}",
-            why="whoever reads it would take an older look for this one",
+            why=why,
             fix=f"make {output.parent} a directory this user may write to",
         ) from error
 
@@ -59,7 +70,7 @@ def whole_file(path: Path, text: str, mode: int) -> Iterator[Path]:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
-import socket
 
 import click
 
@@ -13,6 +11,7 @@ from dualsrm.cli.options import json_option, pass_session
 from dualsrm.cli.output import console, emit_json
 from dualsrm.cli.session import Session
 from dualsrm.cli.text import duration, plain, size, text
+from dualsrm.engine.journal import who
 from dualsrm.engine.resolve import Prepared, ResolveReport, Wanted, prepare_resolve, run_resolve
 from dualsrm.engine.split_brain import Side, SplitShown, show
 from dualsrm.errors import ExitCode
@@ -107,7 +106,7 @@ def resolve_command(
     wanted = Wanted(
         victim,
         tuple(dict.fromkeys(resources)),
-        f"{getpass.getuser()}@{socket.gethostname()}",
+        who(),
         kept,
         snapshot_size and snapshot_size << 20,
         float(deadline),

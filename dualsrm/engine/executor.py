@@ -12,6 +12,7 @@ from functools import partial
 from itertools import groupby
 
 from dualsrm.engine.conditions import Unmet, unmet
+from dualsrm.engine.copy_record import CopyRecorder
 from dualsrm.engine.crossing import Crossing, cross
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
@@ -79,7 +80,7 @@ class Executor:
         crossing: Crossing | None = None
         for number, step in enumerate(plan, start=1):
             self._environment.observer(StepStarted(step.name, number, len(plan)))
-            self._note("step", step=step.name, do=[str(command) for command in step.do])
+            self._note("step", step=step.name, do=[str(command) for command in step.do], on=_hosts_of(step))
             started = self._environment.clock.monotonic()
             match step.do:
                 case (MigrateLive() as command,):
@@ -114,7 +115,8 @@ class Executor:
 
     def _cross(self, command: MigrateLive, deadline_s: float) -> Crossing:
         self._touched = True
-        crossing = cross(self._environment, command, deadline_s)
+        recorder = CopyRecorder(self._journal, self._environment.observer)
+        crossing = cross(replace(self._environment, observer=recorder), command, deadline_s)
         self._note("crossed", outcome=crossing.verdict.outcome.value, meaning=crossing.verdict.meaning)
         if crossing.verdict.outcome is Outcome.MOVED:
             self._undo.clear()
@@ -295,7 +297,7 @@ class Executor:
         while self._undo:
             step = self._undo.pop()
             self._environment.observer(Undoing(step.name))
-            self._note("undo", step=step.name, do=[str(command) for command in step.undo])
+            self._note("undo", step=step.name, do=[str(command) for command in step.undo], on=_hosts_of(step))
             failure = self._undo_one(step, silent)
             if failure is None:
                 self._mark_window(step.undo, opening=False)
@@ -352,6 +354,12 @@ class Executor:
 
     def _note(self, kind: str, **facts: object) -> None:
         note(self._journal, self._environment.observer, kind, **facts)
+
+
+def _hosts_of(step: Step) -> list[str]:
+    """Where it is done, or looked at; for the journal."""
+    hosts = {one.host for one in step.do or step.verify}
+    return sorted(hosts | {one.target for one in step.do if isinstance(one, MigrateLive)})
 
 
 def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> None:

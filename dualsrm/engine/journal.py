@@ -8,9 +8,11 @@ informs: recovery plans from what it observes, never by replaying a file.
 from __future__ import annotations
 
 import fcntl
+import getpass
 import json
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Final, Protocol, Self
 from dualsrm.engine.ports import Clock
 from dualsrm.engine.progress import Notice, Observer
 from dualsrm.errors import Refused
+from dualsrm.history.reader import Operation, is_locked, parsed, read_history, read_lines
 
 FORMAT = 1
 """Raised when a reader of older files would misread newer ones."""
@@ -33,6 +36,9 @@ class Journal(Protocol):
 
     def write(self, kind: str, **facts: object) -> None:
         """Append one line; on return it is on disk."""
+
+    def jot(self, kind: str, **facts: object) -> None:
+        """Append one line without waiting for the disk: what only informs must not hold up a move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class FileJournal:
         self._path = path
         self._clock = clock
         self._cut_short = False
+        self._begun = clock.monotonic()
+        self._first = {"by": who()}
         # Locked before it has the name others look for: one that is seen unlocked counts as interrupted.
         fresh = path.with_suffix(".new")
         self._descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -76,20 +84,39 @@ class FileJournal:
 
     def write(self, kind: str, **facts: object) -> None:
         """Append one line; on return it is on disk."""
-        line = json.dumps({"format": FORMAT, "at": self._clock.now_iso(), "kind": kind, **facts}, default=str)
+        self.jot(kind, **facts)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def jot(self, kind: str, **facts: object) -> None:
+        """Append one line without waiting for the disk; `after_s` counts from the begin, on a clock nobody sets."""
+        after_s = round(self._clock.monotonic() - self._begun, 3)
+        about = {"format": FORMAT, "at": self._clock.now_iso(), "after_s": after_s, "kind": kind}
+        line = json.dumps({**about, **self._first, **facts}, default=str)
         left = (b"\n" if self._cut_short else b"") + line.encode() + b"\n"
         self._cut_short = True
         try:
             while left:  # a disk that is filling up takes a part and says so only when asked again
                 left = left[os.write(self._descriptor, left) :]
-            self._cut_short = False
-            os.fsync(self._descriptor)
         except OSError as error:
             raise _unwritable(self._path, error) from error
+        self._cut_short = False
+        self._first = {}
 
     def close(self) -> None:
         """Give the file back."""
         os.close(self._descriptor)
+
+
+def who() -> str:
+    """Who works on which manager, for a person to read: the one behind sudo, where the environment says so."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # no such user here, as in a container
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def note(journal: Journal, observer: Observer, kind: str, **facts: object) -> None:
@@ -240,20 +267,36 @@ def _files(directory: Path, *, running: bool) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Refused(
-            f"the journal at {operations} cannot be read: {error.strerror or error}",
-            why="an operation that was interrupted would go unnoticed",
-            fix=f"run this as the user who owns {operations}",
-        ) from error
+        raise _unreadable(operations, error, "an operation that was interrupted would go unnoticed") from error
+
+
+def whole_history(directory: Path) -> tuple[Operation, ...]:
+    """Every operation of this manager, oldest first."""
+    try:
+        return read_history(directory)
+    except OSError as error:
+        raise _unreadable(directory / "operations", error, "what was done cannot be told") from error
+
+
+def lines_of(directory: Path, operation: str) -> tuple[dict[str, object], ...]:
+    """What the journal of one operation says."""
+    try:
+        return read_lines(directory, operation)
+    except OSError as error:
+        raise _unreadable(directory / "operations", error, "what was done cannot be told") from error
+
+
+def _unreadable(operations: Path, error: OSError, why: str) -> Refused:
+    return Refused(
+        f"the journal at {operations} cannot be read: {error.strerror or error}",
+        why=why,
+        fix=f"run this as the user who owns {operations}",
+    )
 
 
 def _is_running(path: Path) -> bool:
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return is_locked(file.fileno())
 
 
 def settle_interrupted(directory: Path, operation: str, by: str, clock: Clock) -> None:
@@ -268,15 +311,8 @@ def settle_interrupted(directory: Path, operation: str, by: str, clock: Clock) -
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(value, dict):
-            lines.append(value)
-    return lines
+    lines = (parsed(text) for text in path.read_bytes().splitlines())
+    return [line for line in lines if line is not None]
 
 
 def _sync_directory(directory: Path) -> None:

@@ -4,84 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from dualsrm.history import words
 from dualsrm_exporter.metrics.metric import OTHER, Kind, Metric
 
-_ANY: Final = ("refused", "recovered", OTHER)
-_SEVERAL: Final = ("ok", "nothing to do", "rolled_back", "needs_attention", "in_doubt", "unreachable", *_ANY)
-"""Of an operation on several guests, each of which has its own besides: the worst of theirs, as its exit code says."""
-
 OUTCOMES: Final = {
-    "migrate": (
-        "moved",
-        "moved, not settled",
-        "moved, replication lost",
-        "rolled back",
-        "not moved, not rolled back",
-        "not moved, may yet stop",
-        "untouched",
-        "guest stopped",
-        "guest died",
-        "in doubt",
-        "running on both hosts",
-        *_ANY,
-    ),
-    "stop": ("stopped", "nothing to do", "untouched", "still running", "stopped, not settled", "in doubt", *_ANY),
-    "start": (
-        "started",
-        "nothing to do",
-        "untouched",
-        "rolled back",
-        "not started, not rolled back",
-        "in doubt",
-        *_ANY,
-    ),
-    "failover": (
-        "failed over",
-        "nothing to do",
-        "not fenced",
-        "rolled back",
-        "not started, not rolled back",
-        "not begun",
-        "in doubt",
-        *_ANY,
-    ),
-    "evacuate": _SEVERAL,
-    "migrate-group": _SEVERAL,
-    "start-group": _SEVERAL,
-    "stop-group": _SEVERAL,
-    "reprotect": ("protected", "nothing to do", "untouched", "resyncing", "not protected", *_ANY),
-    "split-brain-resolve": (
-        "resolved",
-        "nothing to do",
-        "untouched",
-        "resyncing",
-        "resync the wrong way",
-        "not resolved",
-        *_ANY,
-    ),
-    "recover": ("ok", "needs_attention", "in_doubt", *_ANY),
+    **{verb: (*outcomes, OTHER) for verb, outcomes in words.OUTCOMES.items()},
     OTHER: (OTHER,),
 }
-"""How an operation can end, by its verb: each is exported at 0 before it happens for the first time.
-
-The exporter runs where the engine is not installed; a test holds this to the engine's own states.
-"""
-
-SUCCESSES: Final = {
-    "migrate": ("moved",),
-    "stop": ("stopped", "nothing to do"),
-    "start": ("started", "nothing to do"),
-    "failover": ("failed over", "nothing to do"),
-    "evacuate": ("ok", "nothing to do"),
-    "migrate-group": ("ok", "nothing to do"),
-    "start-group": ("ok", "nothing to do"),
-    "stop-group": ("ok", "nothing to do"),
-    "reprotect": ("protected", "nothing to do"),
-    "split-brain-resolve": ("resolved", "nothing to do"),
-    "recover": ("ok",),
-}
-METHODS: Final = {"migrate": ("live", "cold")}
+"""How an operation can end, by its verb: each is exported at 0 before it happens for the first time."""
+SUCCESSES: Final = words.SUCCESSES
+METHODS: Final = words.METHODS
 """Of verbs that have more than one; the label is empty for all others."""
+PARTS: Final = words.PARTS
+"""Parts of an operation that are timed: `promote` and `start` of each guest, the others once for all."""
 
 OPERATIONS: Final = Metric(
     "dualsrm_operations_total",
@@ -116,8 +51,6 @@ WINDOW: Final = Metric(
     "seconds",
     buckets=(0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600),
 )
-PARTS: Final = {"failover": ("look", "fence", "promote", "start")}
-"""Parts of an operation that are timed: `promote` and `start` of each guest, the others once for all."""
 PART: Final = Metric(
     "dualsrm_operation_part_seconds",
     Kind.HISTOGRAM,

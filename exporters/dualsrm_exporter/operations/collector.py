@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from dualsrm.history.reader import JournalReader, Operation
+from dualsrm.history.words import classified
 from dualsrm_exporter.collected import Collected, Histogram
 from dualsrm_exporter.metrics import OPERATIONS, OTHER, Metric
 from dualsrm_exporter.metrics import operations as m
-from dualsrm_exporter.operations.journal import JournalReader, Operation
 
 STATE: Final = Path("/var/lib/dualsrm")
 _NOT_TIMED: Final = frozenset({"refused", "recovered", "nothing to do", "untouched"})
@@ -84,7 +85,7 @@ class OperationsCollector:
     def _ended(self, one: Operation) -> None:
         verb = _verb(one)
         said = one.guests or {one.guest: one.outcome or OTHER}
-        ends = {guest: _outcome(verb, outcome) for guest, outcome in said.items()}
+        ends = {guest: classified(verb, outcome) or OTHER for guest, outcome in said.items()}
         self._ends.update((verb, outcome) for outcome in ends.values())
         for part, seconds in one.parts if verb in m.PARTS else ():
             self._observe(seconds, m.PART, verb, part)
@@ -112,12 +113,6 @@ class OperationsCollector:
 
     def _histogram(self, metric: Metric, *labels: str) -> Histogram:
         return self._histograms.setdefault((metric, *labels), Histogram(metric.buckets))
-
-
-def _outcome(verb: str, said: str) -> str:
-    """A failover without guests had none to bring up."""
-    said = "nothing to do" if (verb, said) == ("failover", "ok") else said
-    return said if said in m.OUTCOMES[verb] else OTHER
 
 
 def _verb(one: Operation) -> str:

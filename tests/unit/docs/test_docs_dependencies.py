@@ -42,6 +42,7 @@ def test_packages_of_the_testing_machine() -> None:
     assert listed is not None
     wanted = set(listed[1].split()) | _listed(VAGRANT / "score" / "packages")
     wanted |= _listed(REPOSITORY / "tests" / "packages") | _listed(REPOSITORY / "tests" / "debian" / "packages")
+    wanted |= _listed(REPOSITORY / "tests" / "browser" / "packages")
     assert _explained("Debian packages: the machine that runs tests and lab") == wanted
 
 

@@ -42,6 +42,8 @@ KINDS = (
     "recover",
     "error",
     *SEVERAL,
+    "history",
+    "report",
 )
 
 
@@ -270,6 +272,23 @@ def _stop_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Documen
     yield run("stop", "back", groups=BACK)
 
 
+def _history(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("migrate", "web")
+    _die(pair, run, Fault("crash_after", "promote"))
+    yield run("history")
+
+
+def _report(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("migrate", "web")
+    yield run("report", "last")
+    run("evacuate", ALPHA)
+    yield run("report", "last")
+    run("stop", "db")
+    yield run("report", "last")
+    _die(pair, run, Fault("crash_after", "promote"))
+    yield run("report", "last")
+
+
 _BUILDERS = (
     _init,
     _status,
@@ -288,6 +307,8 @@ _BUILDERS = (
     _migrate_group,
     _start_group,
     _stop_group,
+    _history,
+    _report,
 )
 SCENARIOS = dict(zip(KINDS, _BUILDERS, strict=True))
 
@@ -343,6 +364,8 @@ def documented(section: str) -> dict[str, set[str]]:
     page = sections(DOCS / "json.md")
     text = page["An operation"] if section in OPERATIONS else page["Several guests"] if section in SEVERAL else ""
     text += page[section]
+    if section == "report":  # one of the history's rows, and more
+        text += "\n".join(line.replace("`operations[].", "`") for line in page["history"].splitlines() if "[]." in line)
     return {path: set(types.split(" or ")) for path, types, *_ in rows(text)}
 
 

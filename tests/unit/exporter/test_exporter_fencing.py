@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dualsrm.history import reader as module
 from dualsrm.plan.peer_steps import ConfirmOff, Fence
 from dualsrm_exporter.collected import Collected
 from dualsrm_exporter.metrics import Metric
 from dualsrm_exporter.metrics import operations as m
-from dualsrm_exporter.operations import journal as module
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import render
 from tests.simulator.driving import Manager

@@ -19,11 +19,11 @@ from dualsrm.engine.reprotect import ReprotectState
 from dualsrm.engine.resolve import ResolveState
 from dualsrm.engine.run import Failure, Run
 from dualsrm.errors import ExitCode
+from dualsrm.history import reader as module
 from dualsrm.plan.steps import GuestGone
 from dualsrm_exporter.collected import Collected
 from dualsrm_exporter.metrics import OPERATIONS
 from dualsrm_exporter.metrics import operations as m
-from dualsrm_exporter.operations import journal as module
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import render
 from tests.simulator.driving import Manager
@@ -165,7 +165,7 @@ def test_a_second_intent_adds_to_the_first(tmp_path: Path) -> None:
 def test_one_that_ends_while_it_is_read_is_not_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     operation = FileJournal.begin(tmp_path, "migrate", SystemClock())
     operation.write("intent", **MOVE)
-    real = module._is_locked
+    real = module.is_locked
 
     def then_it_ends(descriptor: int) -> bool:
         locked = real(descriptor)
@@ -173,7 +173,7 @@ def test_one_that_ends_while_it_is_read_is_not_interrupted(tmp_path: Path, monke
         operation.close()
         return locked
 
-    monkeypatch.setattr(module, "_is_locked", then_it_ends)
+    monkeypatch.setattr(module, "is_locked", then_it_ends)
     found = collect(OperationsCollector(tmp_path))
     assert samples(found, m.INTERRUPTED)[("migrate",)] == 0
     assert _ends(found) == {("migrate", "moved"): 1}

@@ -1,4 +1,4 @@
-"""Reads the journal as it grows: every operation once, and of those under way only what is new.
+"""Reads the journal, whoever wants it: history and reports whole, the exporter as it grows.
 
 The files are `dualsrm.engine.journal`'s, one of JSON lines for each operation. The operation's process holds a lock on
 its file: a file without an end and without that lock was interrupted. The lock is looked at *before* the lines are
@@ -52,6 +52,22 @@ class Operation:
     """What was timed of a failover."""
     lost: str = ""
     """Of a failover: the host that was to be off."""
+    source: str = ""
+    """Where it led from, and where to; the host that was lost of a failover, the victim of a split brain."""
+    target: str = ""
+    inside: str = ""
+    """The operation on several guests that this one is part of."""
+    by: str = ""
+    """Who began it: user@manager. Older journals do not say."""
+    confirmed_by: str = ""
+    """Who has seen that the lost host is off."""
+    named: list[str] = field(default_factory=list)
+    """Guests of an operation on several."""
+    group: str = ""
+    seen: str = ""
+    """What went wrong or was against it, in words."""
+    unreadable: int = 0
+    """Lines that made no sense."""
     fencings: list[bool] = field(default_factory=list)
     """Whether a fence device saw it off, each time."""
     _by_device: bool = field(default=False, repr=False)
@@ -69,6 +85,7 @@ class Operation:
         for line in lines:
             if line.strip():
                 wrong += not self._line(line)
+        self.unreadable += wrong
         return wrong
 
     @property
@@ -77,18 +94,15 @@ class Operation:
         return self._read
 
     def _line(self, text: bytes) -> bool:
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
+        line = parsed(text)
+        if line is None:
             return False
-        if not isinstance(line, dict):
-            return False
-        at = _time(line.get("at"))
+        at = time_of(line)
         match line.get("kind"):
             case "intent":
                 self._intent(line, at)
             case "step" | "undo":
-                self.step = _text(line, "step")
+                self.step = text_of(line, "step")
                 self._by_device = self.step == "fence" and _DEVICE in str(line.get("do"))
             case "fenced":
                 self.fencings.append(line.get("off") is True)
@@ -103,13 +117,26 @@ class Operation:
 
     def _intent(self, line: Mapping[str, object], at: float | None) -> None:
         """The second one adds to the first."""
-        self.verb = _text(line, "verb") or self.verb
-        self.pair = _text(line, "pair") or self.pair
-        self.guest = _text(line, "guest") or self.guest
-        self.method = _text(line, "method") or self.method
-        self.lost = _text(line, "lost") or self.lost
+        self.verb = text_of(line, "verb") or self.verb
+        self.pair = text_of(line, "pair") or self.pair
+        self.guest = text_of(line, "guest") or self.guest
+        self.method = text_of(line, "method") or self.method
+        self.lost = text_of(line, "lost") or self.lost
+        self._where_and_who(line)
         self.begun = at if self.begun is None else self.begun
         self._part("look", line.get("look_s"))
+
+    def _where_and_who(self, line: Mapping[str, object]) -> None:
+        leaves = self.verb in ("stop", "evacuate")
+        self.source = _first(line, "source", "lost", "survivor", *(["host"] if leaves else [])) or self.source
+        self.target = _first(line, "target", "to", "victim", *([] if leaves else ["host"])) or self.target
+        self.inside = text_of(line, "inside") or self.inside
+        self.by = text_of(line, "by") or self.by
+        self.confirmed_by = text_of(line, "confirmed_by") or self.confirmed_by
+        self.group = text_of(line, "group") or self.group
+        guests = line.get("guests")
+        if isinstance(guests, list):
+            self.named = [guest for guest in guests[:_GUESTS_LIMIT] if isinstance(guest, str)]
 
     def _guest(self, line: Mapping[str, object]) -> None:
         """What became of one guest of several; the lost host was seen off once for all of them."""
@@ -119,19 +146,20 @@ class Operation:
         self._part("start", line.get("start_s"))
 
     def _end(self, line: Mapping[str, object], at: float | None) -> None:
-        self.outcome, self.ended = _text(line, "outcome"), at
+        self.outcome, self.ended = text_of(line, "outcome"), at
+        self.seen = text_of(line, "seen")
         guests = line.get("guests")
         for guest, outcome in guests.items() if isinstance(guests, dict) and self.verb == "failover" else ():
             if isinstance(outcome, str) and len(self.guests) < _GUESTS_LIMIT:
                 self.guests[guest] = outcome
-        self.window_s = _seconds(line.get("window_s"))
-        self.outage_s = _seconds(line.get("outage_s"))
-        self.total_s = _seconds(line.get("total_s"))
+        self.window_s = number_of(line.get("window_s"))
+        self.outage_s = number_of(line.get("outage_s"))
+        self.total_s = number_of(line.get("total_s"))
         if self.total_s is None and at is not None and self.begun is not None:
-            self.total_s = _seconds(at - self.begun)
+            self.total_s = number_of(at - self.begun)
 
     def _part(self, part: str, value: object) -> None:
-        if (seconds := _seconds(value)) is not None and len(self.parts) < _PARTS_LIMIT:
+        if (seconds := number_of(value)) is not None and len(self.parts) < _PARTS_LIMIT:
             self.parts.append((part, seconds))
 
 
@@ -172,7 +200,7 @@ class JournalReader:
         operation = self._open.get(name) or Operation(name, _verb_of(name))
         try:
             with path.open("rb") as file:
-                operation.running = _is_locked(file.fileno())
+                operation.running = is_locked(file.fileno())
                 file.seek(operation.read)
                 while data := file.read(_READ_AT_ONCE):
                     self.unreadable += operation.take(data)
@@ -186,7 +214,30 @@ class JournalReader:
         self._on_end(operation)
 
 
-def _is_locked(descriptor: int) -> bool:
+def parsed(text: bytes) -> dict[str, object] | None:
+    """One line of a journal; None when it makes no sense, as one that a crash cut short."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def read_history(state: Path) -> tuple[Operation, ...]:
+    """Every operation there is, oldest first. Raises `OSError` when the journal cannot be read."""
+    ended: list[Operation] = []
+    unended = JournalReader(state, ended.append).look()
+    return tuple(sorted((*ended, *unended), key=lambda one: one.name))
+
+
+def read_lines(state: Path, operation: str) -> tuple[dict[str, object], ...]:
+    """The lines of one operation that make sense. Raises `OSError` when they cannot be read."""
+    data = (state / "operations" / f"{operation}.jsonl").read_bytes()
+    lines = (parsed(text) for text in data.split(b"\n"))
+    return tuple(line for line in lines if line is not None)
+
+
+def is_locked(descriptor: int) -> bool:
     """Whether its process lives. The lock tried here is shared and gone with the descriptor: nobody waits for it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -200,18 +251,26 @@ def _verb_of(name: str) -> str:
     return "-".join(name.split("-")[3:-1]) if name[:4].isdigit() else ""
 
 
-def _text(line: Mapping[str, object], key: str) -> str:
+def _first(line: Mapping[str, object], *keys: str) -> str:
+    return next((value for key in keys if (value := text_of(line, key))), "")
+
+
+def text_of(line: Mapping[str, object], key: str) -> str:
+    """A text of a line; empty when it has none by that name."""
     value = line.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _seconds(value: object) -> float | None:
+def number_of(value: object, largest: float = _LONGEST_S) -> float | None:
+    """A number of a journal, seconds unless said otherwise: none is below zero or beyond reason."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= _LONGEST_S else None  # also no nan, and no int too large for a float
+    return float(value) if 0 <= value <= largest else None  # also no nan, and no int too large for a float
 
 
-def _time(value: object) -> float | None:
+def time_of(line: Mapping[str, object]) -> float | None:
+    """When it was written, in seconds since the epoch."""
+    value = line.get("at")
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
