@@ -19,6 +19,7 @@ from dualsrm.cli.failover import failover
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
+from dualsrm.cli.rehearsal import test_failover
 from dualsrm.cli.reprotect import reprotect
 from dualsrm.cli.session import Session
 from dualsrm.cli.split_brain import split_brain
@@ -47,7 +48,10 @@ def cli(context: click.Context, path: Path) -> None:
     context.obj = context.with_resource(make_session(path))
 
 
-for command in (status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover):
+for command in (
+    *(status, check, migrate, evacuate, stop, start, failover, test_failover),
+    *(reprotect, failback, split_brain, recover),
+):
     cli.add_command(command)
 
 

@@ -83,6 +83,11 @@ def _print(pair: PairOverview) -> None:
             text(f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}", "yellow"),
             soft_wrap=True,
         )
+    for host in pair.hosts:
+        if host.clones:
+            said = f"a rehearsal stands on {host.host}: {', '.join(map(plain, host.clones))}"
+            out.print(text(said, "yellow"), soft_wrap=True)
+            out.print(text("  see: dualsrm test-failover status; end it: dualsrm test-failover cleanup"))
     for resource in pair.open_windows:
         out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
         out.print(text("  fix: dualsrm recover"))

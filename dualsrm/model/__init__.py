@@ -51,6 +51,18 @@ from dualsrm.model.peer import (
     parse_peer_seen,
     parse_quarantine,
 )
+from dualsrm.model.rehearsal import (
+    Clone,
+    CloneDisk,
+    CloneNic,
+    CloneSeen,
+    RehearsalView,
+    SnapshotSeen,
+    clone_name,
+    is_clone,
+    short_name,
+    snapshot_name,
+)
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [
@@ -58,6 +70,10 @@ __all__ = [
     "IN_WINDOW",
     "AgentAnswers",
     "Backing",
+    "Clone",
+    "CloneDisk",
+    "CloneNic",
+    "CloneSeen",
     "ColdMove",
     "CommandSucceeds",
     "Connection",
@@ -96,6 +112,7 @@ __all__ = [
     "Probe",
     "Quarantine",
     "Readiness",
+    "RehearsalView",
     "ReplicationState",
     "Resource",
     "Role",
@@ -103,15 +120,20 @@ __all__ = [
     "Severity",
     "Shutdown",
     "Snapshot",
+    "SnapshotSeen",
     "SystemView",
     "TcpAccepts",
     "Unknown",
     "Volume",
     "Window",
     "WindowError",
+    "clone_name",
+    "is_clone",
     "parse_fenced",
     "parse_noted",
     "parse_peer_seen",
     "parse_quarantine",
     "parse_window",
+    "short_name",
+    "snapshot_name",
 ]
