@@ -77,17 +77,8 @@ def _print(pair: PairOverview) -> None:
     for line in _if_lost(pair):
         out.print(text(line), soft_wrap=True)
     out.print(_table(pair))
-    if pair.locked_by is not None:
-        lock = pair.locked_by
-        out.print(
-            text(f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}", "yellow"),
-            soft_wrap=True,
-        )
-    for host in pair.hosts:
-        if host.clones:
-            said = f"a rehearsal stands on {host.host}: {', '.join(map(plain, host.clones))}"
-            out.print(text(said, "yellow"), soft_wrap=True)
-            out.print(text("  see: dualsrm test-failover status; end it: dualsrm test-failover cleanup"))
+    for line in _under_way(pair):
+        out.print(text(line, "yellow"), soft_wrap=True)
     for resource in pair.open_windows:
         out.print(text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red"))
         out.print(text("  fix: dualsrm recover"))
@@ -101,6 +92,15 @@ def _print(pair: PairOverview) -> None:
         for finding in _worth_saying(guest.blockers):
             out.print(text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red"), soft_wrap=True)
             out.print(text(f"  fix: {plain(finding.fix)}"), soft_wrap=True)
+
+
+def _under_way(pair: PairOverview) -> Iterator[str]:
+    if (lock := pair.locked_by) is not None:
+        yield f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}"
+    for host in pair.hosts:
+        if host.clones:
+            names = ", ".join(map(plain, host.clones))
+            yield f"a rehearsal stands on {host.host}: {names}; end it: dualsrm test-failover cleanup"
 
 
 def _if_lost(pair: PairOverview) -> Iterator[str]:
