@@ -45,6 +45,16 @@ OUTCOMES: Final = {
         "in doubt",
         *_ANY,
     ),
+    "test-failover": (
+        "rehearsed",
+        "nothing to do",
+        "untouched",
+        "failed",
+        "rolled back",
+        "not rolled back",
+        *_ANY,
+    ),
+    "test-failover-cleanup": ("clean", "nothing to do", "something left", *_ANY),
     "evacuate": _SEVERAL,
     "migrate-group": _SEVERAL,
     "start-group": _SEVERAL,
@@ -72,6 +82,8 @@ SUCCESSES: Final = {
     "stop": ("stopped", "nothing to do"),
     "start": ("started", "nothing to do"),
     "failover": ("failed over", "nothing to do"),
+    "test-failover": ("rehearsed", "nothing to do"),
+    "test-failover-cleanup": ("clean", "nothing to do"),
     "evacuate": ("ok", "nothing to do"),
     "migrate-group": ("ok", "nothing to do"),
     "start-group": ("ok", "nothing to do"),
@@ -179,6 +191,14 @@ LAST_FAILURE: Final = Metric(
     ("verb", "pair", "guest"),
     "When an operation on the guest last ended in any other way, a refusal included; the guest is empty for verbs "
     "about a whole pair.",
+    "seconds",
+)
+REHEARSED: Final = Metric(
+    "dualsrm_rehearsal_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    ("pair", "group"),
+    "When a failover of all guests of the group was last rehearsed and all of them came up; absent for a group that "
+    "never was.",
     "seconds",
 )
 JOURNAL: Final = Metric(
