@@ -112,7 +112,7 @@ def _as_json(prepared: Prepared, report: RehearsalReport | None, not_asked: Sequ
         "host": prepared.host,
         "refused": prepared.refused,
         "findings": [finding_json(finding) for finding in prepared.findings],
-        "plan": [step_json(step) for step in steps if shown],
+        "plan_steps": [step_json(step) for step in steps if shown],
         "clones": [{"guest": one.guest, "name": one.name, "uuid": one.uuid} for one in prepared.clones],
         "staying": list(prepared.staying),
         "not_asked": list(not_asked),

@@ -48,6 +48,8 @@ class SimRehearsalPort:
 
     def _clone(self, name: str, one: SimClone) -> CloneSeen:
         read = READ_BYTES if self._pair.clock.monotonic() >= one.reads_from else 0
+        if one.state is not DomainState.RUNNING:
+            return CloneSeen(name, one.uuid, one.guest, one.operation, one.state, None)  # a busy QEMU does not say
         return CloneSeen(name, one.uuid, one.guest, one.operation, one.state, read)
 
     def obstacle(self, guest: str) -> str:

@@ -41,6 +41,9 @@ KINDS = (
     "recover",
     "error",
     *SEVERAL,
+    "test-failover",
+    "test-failover-status",
+    "test-failover-cleanup",
 )
 
 
@@ -65,7 +68,9 @@ def run(pair: SimPair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ca
 
 
 def _status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web")
     yield run("status")
+    run("test-failover", "cleanup")
     pair.disconnect(BETA, "web")
     pair.machines[BETA].locks[pair.pair.name] = LockHolder("operation", "manager", "2026-01-01T00:00:00+00:00")
     yield run("status")
@@ -261,6 +266,42 @@ def _stop_group(pair: SimPair, run: Callable[..., Document]) -> Iterator[Documen
     yield run("stop", "back", groups=BACK)
 
 
+def _test_failover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    start = ("test-failover", "start")
+    yield run(*start, "web", "--to", ALPHA)  # it runs there: refused
+    yield run(*start, "--all", "--to", BETA, "--dry-run", groups=READY + BACK)
+    pair.libvirt.guests["web"].manners.agent = True
+    ready = FRONT + '[[groups.front.ready]]\nagent = "web"\n[[groups.front.ready]]\nping = "web"\n'
+    yield run(*start, "--all", "--to", BETA, groups=ready)
+    run("test-failover", "cleanup")
+    run("migrate", "web")
+    both = BOTH + "priority = 1\n"
+    yield run(*start, "both", "--to", BETA, groups=both)
+    run("test-failover", "cleanup")
+    pair.machines[BETA].clones_do_not = "boot"
+    yield run(*start, "db", "--to", BETA)
+    run("test-failover", "cleanup")
+    after = BACK.replace('when = "pre"', 'when = "pre"\non = ["test-failover"]')
+    pair.manager.failing.add("/hook")
+    yield run(*start, "back", groups=after)
+    run("test-failover", "cleanup")
+
+
+def _test_failover_status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web", "--snapshot-size", "4")
+    yield run("test-failover", "status")
+    pair.clock.advance(300)
+    yield run("test-failover", "status")
+    pair.isolate(BETA)
+    yield run("test-failover", "status")
+
+
+def _test_failover_cleanup(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web")
+    yield run("test-failover", "cleanup")
+    yield run("test-failover", "cleanup")
+
+
 _BUILDERS = (
     _status,
     _check,
@@ -278,6 +319,9 @@ _BUILDERS = (
     _migrate_group,
     _start_group,
     _stop_group,
+    _test_failover,
+    _test_failover_status,
+    _test_failover_cleanup,
 )
 SCENARIOS = dict(zip(KINDS, _BUILDERS, strict=True))
 
