@@ -15,6 +15,7 @@ from pathlib import Path
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, interrupted_rehearsals, note, settle_interrupted
+from dualsrm.engine.locks import release
 from dualsrm.engine.rehearsal import look_everywhere
 from dualsrm.engine.rehearsal_report import CLEANUP_COMMAND, CleanupReport, CleanupState
 from dualsrm.errors import DualsrmError
@@ -112,7 +113,9 @@ def _remove(environment: Environment, views: Mapping[str, Maybe[RehearsalView]],
 
 
 def _settle(environment: Environment, pair: Pair, state_directory: Path, *, by: str) -> None:
+    """Rehearsals of this manager that died hold nothing any more: their locks go, and their journals have an end."""
     for one in interrupted_rehearsals(state_directory, pair.name):
+        environment.gather([partial(release, environment, pair, host, one.operation) for host in pair.hosts])
         settle_interrupted(state_directory, one.operation, by, environment.clock)
 
 

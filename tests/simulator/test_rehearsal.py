@@ -361,7 +361,9 @@ def test_each_call_fails_in_each_way(tmp_path: Path, method: Method, nth: int, k
     cleaned = manager.clean_up()
     assert cleaned.state in (CleanupState.CLEAN, CleanupState.ALREADY)
     assert not left(pair)
-    assert manager.migrate("web").state is MoveState.MOVED, "the lock of a dead one is released"
+    if kind.startswith("crash"):
+        assert not any(machine.locks for machine in pair.machines.values())
+    assert manager.migrate("web").state is MoveState.MOVED
     assert_promises(pair)
 
 

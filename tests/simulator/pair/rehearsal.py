@@ -120,5 +120,5 @@ def write_through(machine: Machine, origin: str, size_bytes: int) -> None:
 
 def _snapshot(name: str, one: LvSnapshot) -> SnapshotSeen:
     operation = next(tag.removeprefix(f"{TAG}.") for tag in one.tags if tag.startswith(f"{TAG}."))
-    fill = min(100.0, 100.0 * one.used_bytes / one.size_bytes)
+    fill = 100.0 * one.used_bytes / one.size_bytes if one.valid else None
     return SnapshotSeen(GROUP, name, one.origin, operation, one.size_bytes, fill, one.valid)
