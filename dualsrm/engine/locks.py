@@ -83,7 +83,7 @@ def _held(pair: Pair, host: str, found: LockHolder | Unknown, *, alone: bool) ->
 
 
 def release(environment: Environment, pair: Pair, host: str, operation: str) -> None:
-    """Give the lock back on one host, if this operation holds it; a host that does not answer keeps it, and that is said."""
+    """Give the lock back on one host, if this operation holds it. A host that does not answer keeps it."""
     try:
         environment.ports[host].unlock(pair.name, operation)
     except DualsrmError as error:

@@ -60,6 +60,7 @@ from dualsrm.model.rehearsal import (
     SnapshotSeen,
     clone_name,
     is_clone,
+    named_as_clone,
     short_name,
     snapshot_name,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "WindowError",
     "clone_name",
     "is_clone",
+    "named_as_clone",
     "parse_fenced",
     "parse_noted",
     "parse_peer_seen",

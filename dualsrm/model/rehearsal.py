@@ -17,6 +17,7 @@ TAG: Final = "dualsrm.rehearsal"
 NAMESPACE: Final = "https://dualsrm.example/xmlns/rehearsal/1"
 """Of the element in a clone's metadata."""
 NETWORK_PREFIX: Final = "dualsrm-rehearsal-"
+_CLONE: Final = re.compile(r".-rehearsal-[0-9a-z]{1,8}\Z", re.ASCII)
 _OPERATION: Final = re.compile(r"[A-Za-z0-9.-]{0,100}-([0-9a-z]{1,8})", re.ASCII)
 
 
@@ -113,6 +114,11 @@ def short_name(operation: str) -> str:
 def clone_name(guest: str, operation: str) -> str:
     """What a guest's clone is called."""
     return f"{guest}-rehearsal-{short_name(operation)}"
+
+
+def named_as_clone(name: str) -> bool:
+    """Whether a domain is called as clones are; where only names are known, and nothing is decided by it."""
+    return _CLONE.search(name) is not None
 
 
 def snapshot_name(origin: str, operation: str) -> str:
