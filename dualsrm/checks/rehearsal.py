@@ -10,7 +10,7 @@ from dualsrm.checks.case import PROBE, failed, on, passed, unknown, warning
 from dualsrm.checks.start import disks_on_drbd
 from dualsrm.checks.target import memory_needed
 from dualsrm.discovery import resources_of
-from dualsrm.model import Domain, DomainState, Finding, Maybe, Pair, RehearsalView, Resource, Role, Snapshot, Unknown
+from dualsrm.model import Domain, Finding, Maybe, Pair, RehearsalView, Resource, Role, Snapshot, Unknown
 from dualsrm.replication import disks_differ, replication_differs
 
 CLEANUP = "dualsrm test-failover cleanup"
@@ -64,7 +64,7 @@ def _guest(snapshot: Snapshot, host: str, guest: str, obstacle: Maybe[str]) -> I
         fix = f"{on(other, 'virsh', 'dumpxml', '--inactive', guest)} | {on(host, 'virsh', 'define', '/dev/stdin')}"
         yield failed(guest, f"it is not defined on {host}", why, fix)
         return
-    if domain.state is not DomainState.SHUTOFF:
+    if domain.state.active:
         why = f"A failover to {host} is rehearsed there while the guest is elsewhere."
         yield failed(guest, f"it is {domain.state} on {host}", why, "dualsrm status")
     yield from disks_on_drbd(view.drbd, domain, host)

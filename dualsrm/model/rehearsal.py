@@ -117,7 +117,7 @@ def clone_name(guest: str, operation: str) -> str:
 
 
 def named_as_clone(name: str) -> bool:
-    """Whether a domain is called as clones are; where only names are known, and nothing is decided by it."""
+    """Whether a domain is called as clones are."""
     return _CLONE.search(name) is not None
 
 

@@ -16,7 +16,19 @@ from dualsrm.engine.rehearsal_cleanup import standing
 from dualsrm.engine.rehearsal_report import CleanupState, RehearsalReport, RehearsalState
 from dualsrm.engine.report import MoveState
 from dualsrm.errors import DualsrmError, ExitCode, UsageError
-from dualsrm.model import AgentAnswers, DiskState, Group, Pings, Readiness, RehearsalView, Role, Unknown
+from dualsrm.model import (
+    AgentAnswers,
+    DiskState,
+    Group,
+    GroupVerb,
+    Hook,
+    Moment,
+    Pings,
+    Readiness,
+    RehearsalView,
+    Role,
+    Unknown,
+)
 from dualsrm.overview import overview
 from tests.simulator.driving import Manager
 from tests.simulator.lost import journal, states
@@ -155,6 +167,17 @@ def test_a_group_that_is_not_ready_holds_back_what_comes_after_it(manager: Manag
     assert "cleanup" in report.fix
     assert journal(manager)[-1]["rehearsed"] == []
     assert_unaware(manager.pair)
+
+
+def test_hooks_for_life_are_not_run(manager: Manager) -> None:
+    """One of them may announce what is not so."""
+    life = Hook(Moment.POST, (GroupVerb.START, GroupVerb.FAILOVER), ("/announce",), 60)
+    trial = Hook(Moment.POST, (GroupVerb.REHEARSE,), ("/look",), 60)
+    group = Group("shop", manager.pair.pair.name, ("web",), hooks=(life, trial))
+    report = rehearsed(manager, "shop", None, groups=(group,))
+    assert report.state is RehearsalState.REHEARSED
+    ((program, about),) = manager.pair.manager.hooks
+    assert (program, about["DUALSRM_VERB"], about["DUALSRM_HOST"]) == ("/look", "test-failover", BETA)
 
 
 @pytest.mark.parametrize("what", ["start", "boot"])

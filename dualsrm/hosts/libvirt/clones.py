@@ -17,7 +17,7 @@ from dualsrm.hosts.libvirt.domain_xml import DomainXmlError, parse_domain
 from dualsrm.hosts.libvirt.domains import definition, is_active
 from dualsrm.hosts.libvirt.reasons import words
 from dualsrm.hosts.text import clean
-from dualsrm.model import Clone, CloneSeen, is_clone
+from dualsrm.model import Clone, CloneSeen, is_clone, named_as_clone
 from dualsrm.model.rehearsal import NETWORK_PREFIX
 
 _NETWORK: Final = re.compile(rf"{NETWORK_PREFIX}([0-9a-z]{{1,8}})-([0-9]{{1,3}})", re.ASCII)
@@ -103,7 +103,11 @@ def network_xml(name: str) -> str:
 
 
 def _look(virt: Virt) -> LibvirtSide:
-    found = [(domain, clone) for domain in virt.listAllDomains(0) if (clone := _clone(domain)) is not None]
+    # By name first: a guest whose I/O stands still is not to be asked for anything.
+    named = [
+        one for one in virt.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT) if named_as_clone(one.name())
+    ]
+    found = [(domain, clone) for domain in named if (clone := _clone(domain)) is not None]
     networks = virt.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
     return LibvirtSide(
         tuple(_with_reads(virt, domain, clone) for domain, clone in found),
@@ -116,7 +120,7 @@ def _clone(domain: Virt) -> CloneSeen | None:
     try:
         parts = parse_domain(str(domain.XMLDesc(0)))
         operation, guest = parts.rehearsal
-        if not is_clone(parts.name, operation, persistent=bool(domain.isPersistent()), disks=parts.disks):
+        if not is_clone(parts.name, operation, persistent=False, disks=parts.disks):
             return None
         return CloneSeen(parts.name, parts.uuid, clean(guest, 200), operation, words(*domain.state())[0])
     except DomainXmlError:
