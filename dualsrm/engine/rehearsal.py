@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dualsrm.checks import blocking
@@ -110,28 +110,13 @@ def prepare_rehearsal(
     findings += check_memory(snapshot, host, domains)
     if blocking(findings) or not domains:
         return Prepared(host, tuple(findings), staying=staying)
-    backings, more = _backings(environment, snapshot, host, domains)
-    snapshots = [
-        TakeSnapshot(
-            host,
-            one.group,
-            one.name,
-            snapshot_name(one.name, operation),
-            wanted.size_of(one.size_bytes),
-            (TAG, f"{TAG}.{operation}"),
-        )
-        for one in backings.values()
-    ]
-    findings += [*more, *check_room(host, _needed(snapshots), {one.group: one.free_bytes for one in backings.values()})]
-    if blocking(findings):
-        return Prepared(host, tuple(findings), staying=staying)
+    room, goal, disks = _copies(environment, snapshot, host, domains, wanted=wanted, operation=operation)
+    if blocking(room):
+        return Prepared(host, (*findings, *room), staying=staying)
     networks = networks_of(domains, operation)
-    resources = tuple(dict.fromkeys(name for name, _ in backings))
-    goal = RehearsalGoal(host, resources, tuple(networks.values()), tuple(snapshots))
-    clones = tuple(
-        clone_of(domain, operation, _disks(snapshot, host, domain, backings, operation), networks) for domain in domains
-    )
-    return Prepared(host, tuple(findings), plan_rehearsal(goal), clones, staying)
+    clones = tuple(clone_of(domain, operation, disks[domain.name], networks) for domain in domains)
+    plan = plan_rehearsal(replace(goal, networks=tuple(networks.values())))
+    return Prepared(host, (*findings, *room), plan, clones, staying)
 
 
 # --- who, and where -----------------------------------------------------------------------------------------------
@@ -185,6 +170,32 @@ def _obstacle(environment: Environment, snapshot: Snapshot, host: str, name: str
 # --- below the disks ----------------------------------------------------------------------------------------------
 
 
+def _copies(
+    environment: Environment,
+    snapshot: Snapshot,
+    host: str,
+    domains: Sequence[Domain],
+    *,
+    wanted: Wanted,
+    operation: str,
+) -> tuple[tuple[Finding, ...], RehearsalGoal, Mapping[str, tuple[CloneDisk, ...]]]:
+    """What is against it, the snapshots to take, and by guest the disks of its clone."""
+    backings, against = _backings(environment, snapshot, host, domains)
+    tags = (TAG, f"{TAG}.{operation}")
+    snapshots = tuple(
+        TakeSnapshot(
+            host, one.group, one.name, snapshot_name(one.name, operation), wanted.size_of(one.size_bytes), tags
+        )
+        for one in backings.values()
+    )
+    free = {one.group: one.free_bytes for one in backings.values()}
+    findings = (*against, *check_room(host, _needed(snapshots), free))
+    goal = RehearsalGoal(host, tuple(dict.fromkeys(name for name, _ in backings)), (), snapshots)
+    if against:
+        return findings, goal, {}
+    return findings, goal, {one.name: _disks(snapshot, host, one, backings, operation) for one in domains}
+
+
 def _backings(
     environment: Environment, snapshot: Snapshot, host: str, domains: Sequence[Domain]
 ) -> tuple[Mapping[tuple[str, int], Backing], list[Finding]]:
@@ -200,11 +211,7 @@ def _backings(
         except DualsrmError as error:
             fix = f"give it a logical volume: on {host}, drbdadm sh-ll-dev {shlex.quote(name)}"
             findings.append(failed(f"{name} on {host}", error.seen, "Only a logical volume has snapshots.", fix))
-    return found, [_rehearsals(one) for one in findings]
-
-
-def _rehearsals(finding: Finding) -> Finding:
-    return Finding("rehearsal", finding.severity, finding.subject, finding.seen, finding.why, finding.fix)
+    return found, [replace(one, check="rehearsal") for one in findings]
 
 
 def _spots(snapshot: Snapshot, host: str, domain: Domain) -> Mapping[str, OnDrbd]:
