@@ -19,7 +19,7 @@ from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
 from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
 from dualsrm.plan.peer_steps import Lifted, PeerCondition
-from dualsrm.plan.rehearsal_steps import OnRehearsal
+from dualsrm.plan.rehearsal_steps import OnRehearsal, SnapshotGone
 from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
 from dualsrm.plan.steps import (
     Alone,
@@ -88,7 +88,7 @@ def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
 
 def _look_at_rehearsal(port: HostPort, conditions: Sequence[OnRehearsal]) -> list[Unmet]:
     try:
-        view = port.rehearsal.look()
+        view = port.rehearsal.look(snapshots=any(isinstance(one, SnapshotGone) for one in conditions))
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False) for condition in conditions]
     return [Unmet(condition, seen) for condition in conditions if (seen := rehearsal_differs(condition, view))]

@@ -125,8 +125,8 @@ class SplitPort(Protocol):
 class RehearsalPort(Protocol):
     """What a rehearsal asks of one host, besides the snapshots themselves."""
 
-    def look(self) -> RehearsalView:
-        """All that is marked as a rehearsal's. Raises when LVM or libvirt cannot be asked."""
+    def look(self, *, snapshots: bool = True) -> RehearsalView:
+        """All that is marked as a rehearsal's; LVM is asked for `snapshots` only. Raises what cannot be asked."""
 
     def obstacle(self, guest: str) -> str:
         """Why the guest as defined here cannot be cloned; empty when it can."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dualsrm.engine.ports import HostPort
 from dualsrm.model import DomainState, RehearsalView
 from dualsrm.plan.rehearsal_steps import (
+    BOOTED_BYTES,
     CloneReads,
     CloneRuns,
     EndClone,
@@ -52,4 +53,7 @@ def _clone_differs(view: RehearsalView, name: str, *, reads: bool) -> str:
         return f"there is no {name}"
     if clone.state is not DomainState.RUNNING:
         return f"{name} is {clone.state}"
-    return f"{name} has read nothing from one of its disks" if reads and not clone.read_bytes else ""
+    if reads and (clone.read_bytes or 0) < BOOTED_BYTES:
+        read = "an unknown number of" if clone.read_bytes is None else clone.read_bytes
+        return f"{name} has read {read} bytes from its disks"
+    return ""

@@ -16,7 +16,7 @@ class RehearsalState(Enum):
     """Named states a rehearsal can end in."""
 
     REHEARSED = "rehearsed"
-    """Every clone runs and has read its disks, every group that could be asked was ready. It stands until cleanup."""
+    """Every clone booted from its disks, every group that could be asked was ready. It stands until cleanup."""
     FAILED = "failed"
     """A clone or a group did not come up. What is there stands until cleanup, to be looked at."""
     ROLLED_BACK = "rolled back"

@@ -32,10 +32,10 @@ class RehearsalCommands:
         self._libvirt = libvirt
         self._host = host
 
-    def look(self) -> RehearsalView:
+    def look(self, *, snapshots: bool = True) -> RehearsalView:
         """All that is marked."""
         side = clones.look(self._libvirt)
-        return RehearsalView(self._host, self._snapshots(), side.clones, side.networks)
+        return RehearsalView(self._host, self._snapshots() if snapshots else (), side.clones, side.networks)
 
     def obstacle(self, guest: str) -> str:
         """Why the guest as defined here cannot be cloned."""

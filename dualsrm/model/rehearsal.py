@@ -64,7 +64,7 @@ class CloneSeen:
     operation: str
     state: DomainState
     read_bytes: int | None = None
-    """From the disk it has read least of, since its start; None when QEMU did not say, or nobody asked."""
+    """From all its disks since its start; None when QEMU did not say, or nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)

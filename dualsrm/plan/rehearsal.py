@@ -26,7 +26,7 @@ from dualsrm.plan.rehearsal_steps import (
 from dualsrm.plan.split_steps import SnapshotTaken, TakeSnapshot, Target
 from dualsrm.plan.steps import Condition, DisksAre, GuestGone, Plan, RoleIs, Step
 
-BOOT_S = 180.0
+BOOT_S = 600.0
 """From a clone's start until it has read its disks: firmware, a boot loader, a menu that waits."""
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dualsrm.model import Clone
+
+BOOTED_BYTES: Final = 1 << 20
+"""Firmware reads some sectors of each disk, whatever is on it; an operating system that boots soon reads more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +107,13 @@ class CloneRuns:
 
 @dataclass(frozen=True, slots=True)
 class CloneReads:
-    """The clone runs and has read from each of its disks: there is something on them that boots."""
+    """The clone runs and has read `BOOTED_BYTES` from its disks: there is something on them that boots."""
 
     host: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name} on {self.host} has read from its disks"
+        return f"{self.name} on {self.host} has read {BOOTED_BYTES >> 20} MiB from its disks"
 
 
 OnRehearsal: TypeAlias = NetworkIs | SnapshotGone | CloneRuns | CloneReads

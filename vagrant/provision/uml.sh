@@ -57,6 +57,9 @@ for unit in dualsrm-drbd-up dualsrm-volumes; do
 done
 printf 'bridge\ntun\ndm-mod\ndm-snapshot\ndrbd\n' >/etc/modules-load.d/dualsrm-uml.conf
 
+# This kernel has no nf_tables for IPv4; libvirt wants a packet filter for a network of its own.
+update-alternatives --quiet --set iptables /usr/sbin/iptables-legacy
+
 systemctl enable --quiet dualsrm-config.service dualsrm-networks.service dualsrm-seal.service
 systemctl disable --quiet e2scrub_reap.service remote-fs.target machines.target
 systemctl mask --quiet systemd-udev-trigger.service systemd-random-seed.service systemd-journal-flush.service \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -138,8 +138,6 @@ def _with_reads(virt: Virt, domain: Virt, clone: CloneSeen) -> CloneSeen:
     except libvirt.libvirtError:
         return clone
     said = answers[0][1] if answers else {}
-    drives = [number for number in range(said.get("block.count", 0)) if said.get(f"block.{number}.path")]
-    counts = [said.get(f"block.{number}.rd.bytes") for number in drives]
+    counts = [said.get(f"block.{number}.rd.bytes") for number in range(said.get("block.count", 0))]
     known = [count for count in counts if isinstance(count, int)]
-    least = min(known) if known and len(known) == len(counts) else None
-    return CloneSeen(clone.name, clone.uuid, clone.guest, clone.operation, clone.state, least)
+    return replace(clone, read_bytes=sum(known) if known else None)

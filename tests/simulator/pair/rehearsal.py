@@ -31,15 +31,16 @@ class SimRehearsalPort:
     def _machine(self) -> Machine:
         return self._pair.machines[self._name]
 
-    def look(self) -> RehearsalView:
+    def look(self, *, snapshots: bool = True) -> RehearsalView:
         """`lvs`, and libvirt's lists."""
 
         def read() -> RehearsalView:
             self._needs_libvirtd()
             machine = self._machine
+            marked = {name: one for name, one in machine.snapshots.items() if TAG in one.tags}
             return RehearsalView(
                 self._name,
-                tuple(_snapshot(name, one) for name, one in machine.snapshots.items() if TAG in one.tags),
+                tuple(_snapshot(name, one) for name, one in marked.items()) if snapshots else (),
                 tuple(self._clone(name, one) for name, one in machine.clones.items()),
                 tuple(sorted(machine.rehearsal_networks)),
             )
