@@ -24,7 +24,7 @@ def _left(lab: LabHandle, host: str) -> str:
     """Volumes, domains and networks of rehearsals, asked of the node itself."""
     look = (
         "lvs --noheadings -o lv_name @dualsrm.rehearsal 2>/dev/null; virsh list --all --name | grep -e -rehearsal-; "
-        "virsh net-list --all --name | grep rehearsal; ls /sys/class/net | grep dsr; pgrep -f guest=.*-rehearsal-; true"
+        "virsh net-list --all --name | grep rehearsal; ls /sys/class/net | grep dsr; pgrep -f [g]uest=.*-rehearsal-; true"
     )
     return lab.node(host, "sh", "-c", look).strip()
 
@@ -88,7 +88,7 @@ def test_a_snapshot_that_runs_full(lab: LabHandle) -> None:
 
 
 SNAPSHOT = ("sh", "-c", "lvs --noheadings -o lv_name | grep -e -rehearsal-")
-CLONE = ("pgrep", "-f", "guest=web-rehearsal-")
+CLONE = ("pgrep", "-f", "[g]uest=web-rehearsal-")
 
 
 @pytest.mark.parametrize("look", [SNAPSHOT, CLONE], ids=["snapshot", "clone"])
