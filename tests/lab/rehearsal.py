@@ -81,8 +81,8 @@ def test_a_snapshot_that_runs_full(lab: LabHandle) -> None:
     (snapshot,) = _standing(lab, here)["snapshots"]
     device = f"/dev/{snapshot['group']}/{snapshot['name']}"
     lab.node(here, "dd", "if=/dev/urandom", f"of={device}", "bs=1M", "count=8", "oflag=direct", check=False)
-    wait_for("the snapshot to be lost", lambda: not _standing(lab, here)["snapshots"][0]["valid"])
-    assert _rehearsals(lab, "status").exit == NEEDS_ATTENTION
+    wait_for("the snapshot to be called lost", lambda: _rehearsals(lab, "status").exit == NEEDS_ATTENTION)
+    assert not _standing(lab, here)["snapshots"][0]["valid"]
     assert lab.write(RESOURCES)
     assert _rehearsals(lab, "cleanup").exit == 0
 
