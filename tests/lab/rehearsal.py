@@ -24,7 +24,8 @@ def _left(lab: LabHandle, host: str) -> str:
     """Volumes, domains and networks of rehearsals, asked of the node itself."""
     look = (
         "lvs --noheadings -o lv_name @dualsrm.rehearsal 2>/dev/null; virsh list --all --name | grep -e -rehearsal-; "
-        "virsh net-list --all --name | grep rehearsal; ls /sys/class/net | grep dsr; pgrep -f [g]uest=.*-rehearsal-; true"
+        "virsh net-list --all --name | grep rehearsal; ls /sys/class/net | grep dsr; "
+        "pgrep -f [g]uest=.*-rehearsal-; true"
     )
     return lab.node(host, "sh", "-c", look).strip()
 
