@@ -29,6 +29,8 @@ class HostLine:
     trouble: tuple[str, ...]
     silent: bool = False
     """Nothing at all was heard of it: it may be lost."""
+    clones: tuple[str, ...] = ()
+    """Of a rehearsal that stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,9 @@ def _host(snapshot: Snapshot, host: str) -> HostLine:
     view = snapshot.view(host)
     unseen = [part for part in (view.drbd, view.libvirt, view.system) if isinstance(part, Unknown)]
     version = None if isinstance(view.drbd, Unknown) else view.drbd.version
-    return HostLine(host, version, tuple(dict.fromkeys(part.why for part in unseen)), silent=len(unseen) == _PARTS)
+    trouble = tuple(dict.fromkeys(part.why for part in unseen))
+    clones = () if isinstance(view.libvirt, Unknown) else view.libvirt.clones
+    return HostLine(host, version, trouble, silent=len(unseen) == _PARTS, clones=clones)
 
 
 def _guest(snapshot: Snapshot, guest: str, unfinished: str | None, *, wanted: bool) -> GuestLine:

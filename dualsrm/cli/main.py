@@ -21,6 +21,7 @@ from dualsrm.cli.init import init
 from dualsrm.cli.migrate import migrate
 from dualsrm.cli.output import print_error
 from dualsrm.cli.recover import recover
+from dualsrm.cli.rehearsal import test_failover
 from dualsrm.cli.report import report
 from dualsrm.cli.reprotect import reprotect
 from dualsrm.cli.session import Session
@@ -51,8 +52,8 @@ def cli(context: click.Context, path: Path) -> None:
 
 
 for command in (
-    *(init, status, check, migrate, evacuate, stop, start, failover, reprotect, failback, split_brain, recover),
-    *(history, report),
+    *(init, status, check, migrate, evacuate, stop, start, failover, test_failover),
+    *(reprotect, failback, split_brain, recover, history, report),
 ):
     cli.add_command(command)
 

@@ -32,9 +32,8 @@ def shown(pair: PairOverview) -> Iterator[Table | Text]:
     for line in _if_lost(pair):
         yield text(line)
     yield _table(pair)
-    if pair.locked_by is not None:
-        lock = pair.locked_by
-        yield text(f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}", "yellow")
+    for line in _under_way(pair):
+        yield text(line, "yellow")
     for resource in pair.open_windows:
         yield text(f"{plain(resource)}: two Primaries are allowed, or it is not known", "bold red")
         yield text("  fix: dualsrm recover")
@@ -47,6 +46,15 @@ def shown(pair: PairOverview) -> Iterator[Table | Text]:
         for finding in _worth_saying(guest.blockers):
             yield text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red")
             yield text(f"  fix: {plain(finding.fix)}")
+
+
+def _under_way(pair: PairOverview) -> Iterator[str]:
+    if (lock := pair.locked_by) is not None:
+        yield f"locked by {plain(lock.operation)} of {plain(lock.manager)} since {plain(lock.since)}"
+    for host in pair.hosts:
+        if host.clones:
+            names = ", ".join(map(plain, host.clones))
+            yield f"a rehearsal stands on {host.host}: {names}; end it: dualsrm test-failover cleanup"
 
 
 def _if_lost(pair: PairOverview) -> Iterator[str]:

@@ -70,7 +70,7 @@ class HookSection(Section):
     """A program on the manager, run before or after a group is started, stopped or moved."""
 
     when: Literal["pre", "post"] = Field(description="Before the first guest of the group, or after the last.")
-    on: tuple[Literal["start", "stop", "migrate", "failover"], ...] = Field(
+    on: tuple[Literal["start", "stop", "migrate", "failover", "test-failover"], ...] = Field(
         default=("start", "stop", "migrate", "failover"),
         strict=False,
         min_length=1,

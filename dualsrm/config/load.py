@@ -78,6 +78,7 @@ def _settings(path: Path, document: Document) -> Settings:
         migration=document.migration,
         evacuation=document.evacuation,
         shutdown=document.shutdown,
+        rehearsal=document.rehearsal,
         state=document.state,
         hosts=MappingProxyType(hosts),
         pairs=MappingProxyType(pairs),

@@ -182,6 +182,15 @@ class EvacuationSettings(Section):
     jobs: int = Field(default=2, ge=1, le=8, description="How many guests of a pair are moved at once.")
 
 
+class RehearsalSettings(Section):
+    """How a failover is rehearsed."""
+
+    snapshot_percent: int = Field(
+        default=20, ge=1, le=100, description="Size of each snapshot, as a share of the volume it is of."
+    )
+    snapshot_min_mib: int = Field(default=16, ge=4, le=1_048_576, description="Its least size in MiB.")
+
+
 class StateSettings(Section):
     """What the manager remembers."""
 
@@ -200,6 +209,7 @@ class Document(Section):
     migration: MigrationSettings = Field(default_factory=MigrationSettings, description="How guests are moved.")
     evacuation: EvacuationSettings = Field(default_factory=EvacuationSettings, description="How a host is emptied.")
     shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings, description="How guests are stopped.")
+    rehearsal: RehearsalSettings = Field(default_factory=RehearsalSettings, description="How a failover is rehearsed.")
     state: StateSettings = Field(default_factory=StateSettings, description="What the manager remembers.")
 
 
@@ -216,6 +226,7 @@ _SECTIONS: Mapping[Key, type[Section]] = {
     ("migration", "schedule"): ScheduleStep,
     ("evacuation",): EvacuationSettings,
     ("shutdown",): ShutdownSettings,
+    ("rehearsal",): RehearsalSettings,
     ("state",): StateSettings,
 }
 

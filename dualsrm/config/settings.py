@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualsrm.config.schema import EvacuationSettings, MigrationSettings, ShutdownSettings, SshSettings, StateSettings
+from dualsrm.config.schema import (
+    EvacuationSettings,
+    MigrationSettings,
+    RehearsalSettings,
+    ShutdownSettings,
+    SshSettings,
+    StateSettings,
+)
 from dualsrm.model import Group, Host, Pair
 
 
@@ -19,6 +26,7 @@ class Settings:
     migration: MigrationSettings
     evacuation: EvacuationSettings
     shutdown: ShutdownSettings
+    rehearsal: RehearsalSettings
     state: StateSettings
     hosts: Mapping[str, Host]
     pairs: Mapping[str, Pair]

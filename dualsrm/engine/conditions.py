@@ -14,10 +14,12 @@ from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.ports import HostPort
+from dualsrm.engine.rehearsal_acts import rehearsal_differs
 from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
 from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
 from dualsrm.plan.peer_steps import Lifted, PeerCondition
+from dualsrm.plan.rehearsal_steps import OnRehearsal, SnapshotGone
 from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
 from dualsrm.plan.steps import (
     Alone,
@@ -57,18 +59,22 @@ class Unmet:
 def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Unmet, ...]:
     """Those of the conditions that do not hold now."""
     about_drbd: dict[str, list[OnDrbd]] = {}
+    about_rehearsal: dict[str, list[OnRehearsal]] = {}
     looks: list[Callable[[], list[Unmet]]] = []
     for condition in conditions:
         if isinstance(condition, OnGuest):
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
         elif isinstance(condition, SnapshotTaken | DataIs):
             looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
+        elif isinstance(condition, OnRehearsal):
+            about_rehearsal.setdefault(condition.host, []).append(condition)
         elif isinstance(condition, PeerCondition):
             ports = environment.ports
             looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
         else:
             about_drbd.setdefault(condition.host, []).append(condition)
     looks += [partial(_look_at_drbd, environment.ports[host], asked) for host, asked in about_drbd.items()]
+    looks += [partial(_look_at_rehearsal, environment.ports[host], asked) for host, asked in about_rehearsal.items()]
     return tuple(failure for failures in environment.gather(looks) for failure in failures)
 
 
@@ -78,6 +84,14 @@ def _look_at_drbd(port: HostPort, conditions: Sequence[OnDrbd]) -> list[Unmet]:
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False) for condition in conditions]
     return [Unmet(condition, seen) for condition in conditions if (seen := _drbd_differs(condition, view))]
+
+
+def _look_at_rehearsal(port: HostPort, conditions: Sequence[OnRehearsal]) -> list[Unmet]:
+    try:
+        view = port.rehearsal.look(snapshots=any(isinstance(one, SnapshotGone) for one in conditions))
+    except DualsrmError as error:
+        return [Unmet(condition, error.seen, asked=False) for condition in conditions]
+    return [Unmet(condition, seen) for condition in conditions if (seen := rehearsal_differs(condition, view))]
 
 
 def _look_at_kept(port: HostPort, condition: SnapshotTaken | DataIs) -> list[Unmet]:

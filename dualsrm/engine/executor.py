@@ -18,6 +18,7 @@ from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
+from dualsrm.engine.rehearsal_acts import rehearse
 from dualsrm.engine.resync import await_resync
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.shutdown import shut_down
@@ -26,6 +27,7 @@ from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
 from dualsrm.plan.peer_steps import AwaitResync, ConfirmOff, Fence, LiftQuarantine, PeerCommand
+from dualsrm.plan.rehearsal_steps import StartClone
 from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
@@ -88,7 +90,7 @@ class Executor:
                     failure = _failure_of(step, crossing)
                 case (ShutDown() as command,):
                     failure = self._stop_asked(step) or self._shut_down(step, command)
-                case (StartDomain(),):
+                case (StartDomain() | StartClone(),):
                     failure = self._stop_asked(step) or self._start(step)
                 case (AwaitResync() as command,):
                     failure = self._stop_asked(step) or self._await(step, command)
@@ -233,6 +235,8 @@ class Executor:
                     act(port, command)
                 case MigrateLive() | ShutDown() | AwaitResync():
                     raise AssertionError(f"`{command}` stands alone in its step")
+                case _:
+                    rehearse(port, command)
 
     def _guard(self, port: HostPort, command: Arm | Disarm) -> None:
         if isinstance(command, Arm):

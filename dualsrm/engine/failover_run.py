@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from dualsrm.engine.journal import FileJournal, note, over
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.several import Work, do_several
+from dualsrm.engine.shared_journal import SharedJournal
 from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
 from dualsrm.model import Group, GroupVerb, Pair, Power, Unknown
 from dualsrm.plan.dispatch import Rules
@@ -118,7 +118,7 @@ def _carry_out(
     fencing = Fencing(run, _may_lack(prepared, run), by_device=isinstance(prepared.fence[0].do[0], Fence))
     if fencing.warnings:
         note(journal, environment.observer, "warning", seen=list(fencing.warnings))
-    bringing = _Bringing(environment, pair, prepared.ask, _Shared(journal), fencing, started)
+    bringing = _Bringing(environment, pair, prepared.ask, SharedJournal(journal), fencing, started)
     ended: tuple[GroupEnd, ...] = ()
     if fencing.state is not None:
         reports = tuple(bringing.report(one, None) for one in todo)
@@ -160,7 +160,7 @@ class _Bringing:
     environment: Environment
     pair: Pair
     ask: Ask
-    journal: _Shared
+    journal: SharedJournal
     fencing: Fencing
     started: float
 
@@ -230,44 +230,3 @@ class _Bringing:
         parts = {"fence_s": report.fence_s, "promote_s": report.promote_s, "start_s": report.start_s}
         note(journal, self.environment.observer, "guest", outcome=report.state.value, seen=report.seen, **parts)
         return report
-
-
-class _Shared:
-    """One journal for guests side by side: each line names its guest."""
-
-    def __init__(self, journal: FileJournal) -> None:
-        self._journal = journal
-        self.lock = threading.RLock()
-
-    @property
-    def operation(self) -> str:
-        """Of all of them."""
-        return self._journal.operation
-
-    def of(self, guest: str) -> _OfGuest:
-        """What one guest's executor writes to."""
-        return _OfGuest(self, guest)
-
-    def write(self, kind: str, facts: Mapping[str, object]) -> None:
-        """One line at a time."""
-        with self.lock:
-            self._journal.write(kind, **facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _OfGuest:
-    shared: _Shared
-    guest: str
-
-    @property
-    def operation(self) -> str:
-        """The failover's."""
-        return self.shared.operation
-
-    def write(self, kind: str, **facts: object) -> None:
-        """A line of this guest."""
-        self.shared.write(kind, {"guest": self.guest, **facts})
-
-    def jot(self, kind: str, **facts: object) -> None:
-        """A failover copies no memory: what it has to say is worth the disk's time."""
-        self.write(kind, **facts)

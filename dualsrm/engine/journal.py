@@ -127,11 +127,24 @@ def note(journal: Journal, observer: Observer, kind: str, **facts: object) -> No
         observer(Notice(f"{error.seen}; going on without it"))
 
 
+REHEARSALS: Final = ("test-failover", "test-failover-cleanup")
+"""Verbs that touch no guest and no resource: nobody has to wait until one that died is cleared up."""
+
+
 def interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
-    """Operations on a pair whose process died before their end, oldest first.
+    """Operations on a pair whose process died before their end, oldest first; rehearsals apart.
 
     A line cut short by a crash is not an end, and an operation whose intent was cut short may be about any pair.
     """
+    return tuple(one for one in _interrupted(directory, pair) if one.intent.get("verb") not in REHEARSALS)
+
+
+def interrupted_rehearsals(directory: Path, pair: str) -> tuple[Interrupted, ...]:
+    """Rehearsals whose process died before their end, oldest first."""
+    return tuple(one for one in _interrupted(directory, pair) if one.intent.get("verb") in REHEARSALS)
+
+
+def _interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
     found = []
     for path in _not_running(directory):
         lines = _lines(path)

@@ -43,7 +43,7 @@ def pair_locked(
             raise _held(pair, host, by, alone=len(hosts) == 1)
         yield
     finally:
-        environment.gather([partial(_release, environment, pair, host, operation) for host in sorted(taken)])
+        environment.gather([partial(release, environment, pair, host, operation) for host in sorted(taken)])
 
 
 def _take(
@@ -82,7 +82,8 @@ def _held(pair: Pair, host: str, found: LockHolder | Unknown, *, alone: bool) ->
     )
 
 
-def _release(environment: Environment, pair: Pair, host: str, operation: str) -> None:
+def release(environment: Environment, pair: Pair, host: str, operation: str) -> None:
+    """Give the lock back on one host, if this operation holds it. A host that does not answer keeps it."""
     try:
         environment.ports[host].unlock(pair.name, operation)
     except DualsrmError as error:

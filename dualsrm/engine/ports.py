@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dualsrm.model import (
     Backing,
+    Clone,
     CpuVerdict,
     Domain,
     DomainState,
@@ -28,6 +29,7 @@ from dualsrm.model import (
     Noted,
     PeerSeen,
     Probe,
+    RehearsalView,
     Window,
 )
 
@@ -114,11 +116,33 @@ class SplitPort(Protocol):
     def backing(self, resource: str, volumes: tuple[int, ...]) -> tuple[Backing, ...]:
         """The logical volume below each volume. Raises where there is none."""
 
-    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int) -> None:
+    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int, tags: tuple[str, ...] = ()) -> None:
         """`lvcreate --snapshot`; a no-op when it is there."""
 
     def snapshot_origin(self, group: str, name: str) -> str | None:
         """The origin of a snapshot that can be read; None when there is none."""
+
+
+class RehearsalPort(Protocol):
+    """What a rehearsal asks of one host, besides the snapshots themselves."""
+
+    def look(self, *, snapshots: bool = True) -> RehearsalView:
+        """All that is marked as a rehearsal's; LVM is asked for `snapshots` only. Raises what cannot be asked."""
+
+    def obstacle(self, guest: str) -> str:
+        """Why the guest as defined here cannot be cloned; empty when it can."""
+
+    def make_network(self, name: str) -> None:
+        """A transient libvirt network without an uplink; a no-op when it is there."""
+
+    def remove_network(self, name: str) -> None:
+        """Take it away; a no-op when it is not there. Raises for one that is no rehearsal's."""
+
+    def remove_snapshot(self, group: str, name: str) -> None:
+        """`lvremove`; a no-op when it is not there. Raises for a volume that is not marked, or is in use."""
+
+    def start_clone(self, clone: Clone) -> None:
+        """Start it from the guest's definition here, transient; a no-op when it is active."""
 
 
 class HostPort(Protocol):
@@ -127,6 +151,10 @@ class HostPort(Protocol):
     @property
     def split(self) -> SplitPort:
         """For a split brain."""
+
+    @property
+    def rehearsal(self) -> RehearsalPort:
+        """For a rehearsal."""
 
     @property
     def host(self) -> Host:

@@ -34,8 +34,8 @@ TARGET: Final = (
 def act(port: HostPort, command: SplitCommand) -> None:
     """Do one command; raises what the host says against it."""
     match command:
-        case TakeSnapshot(group=group, origin=origin, name=name, size_bytes=size):
-            port.split.take_snapshot(group, origin, name, size)
+        case TakeSnapshot(group=group, origin=origin, name=name, size_bytes=size, tags=tags):
+            port.split.take_snapshot(group, origin, name, size, tags)
         case Disconnect(resource=resource):
             port.split.disconnect(resource)
         case Connect(resource=resource, discard=discard):

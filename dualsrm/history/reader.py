@@ -44,6 +44,8 @@ class Operation:
     """None while there is no end."""
     guests: dict[str, str] = field(default_factory=dict)
     """Of a failover: how it ended for each guest. There may be several, and its own end is the worst of theirs."""
+    rehearsed: list[str] = field(default_factory=list)
+    """Of a rehearsal: groups that came up as a whole."""
     ended: float | None = None
     window_s: float | None = None
     outage_s: float | None = None
@@ -152,6 +154,10 @@ class Operation:
         for guest, outcome in guests.items() if isinstance(guests, dict) and self.verb == "failover" else ():
             if isinstance(outcome, str) and len(self.guests) < _GUESTS_LIMIT:
                 self.guests[guest] = outcome
+        groups = line.get("rehearsed")
+        self.rehearsed = (
+            [one for one in groups if isinstance(one, str)][:_GUESTS_LIMIT] if isinstance(groups, list) else []
+        )
         self.window_s = number_of(line.get("window_s"))
         self.outage_s = number_of(line.get("outage_s"))
         self.total_s = number_of(line.get("total_s"))

@@ -25,6 +25,7 @@ from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings
 from dualsrm.hosts.libvirt.view import LibvirtReader
 from dualsrm.hosts.locks import HostLocks
 from dualsrm.hosts.probe import Scope, available_memory_of, drbd_of, probe, system_of
+from dualsrm.hosts.rehearsal import RehearsalCommands
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.split import SplitCommands
 from dualsrm.hosts.ssh import SshConnection, SshSettings
@@ -73,6 +74,7 @@ class RealHost:
         self._reader = LibvirtReader(self._libvirt)
         self._drbd = DrbdCommands(self._ssh)
         self.split = SplitCommands(self._ssh)
+        self.rehearsal = RehearsalCommands(self._ssh, self._libvirt, host.name)
         self._locks = HostLocks(self._ssh)
         self._guards = HostGuards(self._ssh)
         self._fencing = HostFencing(self._ssh)

@@ -71,7 +71,7 @@ class SplitCommands:
             found.append(Backing(volume, known[1], known[2], int(known[3]), int(known[4])))
         return tuple(found)
 
-    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int) -> None:
+    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int, tags: tuple[str, ...] = ()) -> None:
         """`lvcreate --snapshot`; a no-op when there is one of that name and origin."""
         if self.snapshot_origin(group, name) == origin:
             return
@@ -83,6 +83,7 @@ class SplitCommands:
             f"{size_bytes}b",
             "--name",
             name,
+            *(word for tag in tags for word in ("--addtag", tag)),
             "--",
             f"{group}/{origin}",
         ]
@@ -90,7 +91,7 @@ class SplitCommands:
         if done.exit != 0:
             raise CommandFailed(
                 f"`{' '.join(argv)}` on {self._ssh.host.name} ended with {done.exit}: {clean(done.stderr)}",
-                why="nothing is discarded before it has been kept",
+                why="what is to be kept, or tried, is not there",
                 fix=f"on {self._ssh.host.name}: lvs; vgs",
             )
 

@@ -87,6 +87,7 @@ class GroupVerb(Enum):
     STOP = "stop"
     MIGRATE = "migrate"
     FAILOVER = "failover"
+    REHEARSE = "test-failover"
 
 
 @dataclass(frozen=True, slots=True)

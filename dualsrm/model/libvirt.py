@@ -105,6 +105,8 @@ class LibvirtView:
     free_memory_bytes: Maybe[int]
     host_cpu_xml: str | None = None
     """The host's own `<cpu>`, which a guest with host-passthrough has; None when libvirt does not describe it."""
+    clones: tuple[str, ...] = ()
+    """Domains that a rehearsal started, by name. They are no guests: nobody moves, counts or misses them."""
 
     def domain(self, name: str) -> Domain | None:
         """The domain of that name, or None when this libvirtd does not know it."""

@@ -17,9 +17,11 @@ class TakeSnapshot:
     origin: str
     name: str
     size_bytes: int
+    tags: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"on {self.host}: lvcreate -s -L {self.size_bytes}b -n {self.name} {self.group}/{self.origin}"
+        tags = "".join(f" --addtag {tag}" for tag in self.tags)
+        return f"on {self.host}: lvcreate -s -L {self.size_bytes}b -n {self.name}{tags} {self.group}/{self.origin}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
 from dualsrm.plan.peer_steps import AwaitResync, PeerCommand, PeerCondition
+from dualsrm.plan.rehearsal_steps import OnRehearsal, RehearsalCommand
 from dualsrm.plan.split_steps import SplitCommand, SplitCondition
 
 # --- commands -------------------------------------------------------------------------------------
@@ -183,6 +184,7 @@ Command: TypeAlias = (
     | StartDomain
     | PeerCommand
     | SplitCommand
+    | RehearsalCommand
     | AwaitResync
 )
 
@@ -334,6 +336,7 @@ Condition: TypeAlias = (
     | DisksAre
     | Thawed
     | SplitCondition
+    | OnRehearsal
 )
 
 

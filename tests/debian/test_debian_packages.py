@@ -133,10 +133,14 @@ def test_sudo_lets_people_do_what_the_example_says_and_no_more(root: Root) -> No
     assert not may("dualsrm-look", "migrate", "web")
     assert may("dualsrm-move", "migrate", "web", "--dry-run")
     assert may("dualsrm-move", "recover")
+    assert may("dualsrm-move", "test-failover", "start", "web")
+    assert may("dualsrm-move", "test-failover", "cleanup")
+    assert not may("dualsrm-look", "test-failover", "start", "web")
     for words in (
         ("--config", "/tmp/mine", "status"),
         ("check", "--config", "/tmp/mine"),
         ("migrate", "web", "--cold"),
+        ("test-failover", "start", "web", "--snapshot-size", "4"),
         ("failover", "web", "--to", "beta"),
         ("split-brain", "resolve", "web", "--victim", "alpha"),
         ("recover", "--take-over"),

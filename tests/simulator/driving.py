@@ -17,6 +17,11 @@ from dualsrm.engine.failover_run import Outcome, run_failover
 from dualsrm.engine.move import Prepared, fall_back, prepare_move, run_move
 from dualsrm.engine.progress import Event
 from dualsrm.engine.recover import RecoveryReport, recover
+from dualsrm.engine.rehearsal import Prepared as PreparedRehearsal
+from dualsrm.engine.rehearsal import Wanted as WantedRehearsal
+from dualsrm.engine.rehearsal_cleanup import run_cleanup
+from dualsrm.engine.rehearsal_report import CleanupReport, RehearsalReport
+from dualsrm.engine.rehearsal_run import run_rehearsal
 from dualsrm.engine.report import MoveReport, MoveState
 from dualsrm.engine.reprotect import Prepared as PreparedReprotect
 from dualsrm.engine.reprotect import ReprotectReport, run_reprotect
@@ -25,6 +30,7 @@ from dualsrm.engine.resolve import ResolveReport, run_resolve
 from dualsrm.engine.resolve import Wanted as WantedResolve
 from dualsrm.engine.split_brain import SplitShown, show
 from dualsrm.errors import Refused
+from dualsrm.model import Group
 from dualsrm.plan.cold import Patience
 from tests.simulator.pair import Reported, SimPair
 
@@ -174,6 +180,20 @@ class Manager:
     def recover(self, *, take_over: bool = False) -> RecoveryReport:
         """A whole recovery."""
         return self.ending(lambda: recover(self.environment, self.pair.pair, self.state, take_over=take_over))
+
+    def rehearse(
+        self, plan: str | None, to: str | None = None, *, groups: Sequence[Group] = (), size_bytes: int | None = None
+    ) -> tuple[PreparedRehearsal, RehearsalReport | None]:
+        """A rehearsal begun, or the findings against it."""
+        members = next((group.guests for group in groups if group.name == plan), ())
+        wanted = WantedRehearsal(plan, to, members, snapshot_bytes=size_bytes)
+        return self.ending(
+            lambda: run_rehearsal(self.environment, self.pair.pair, wanted, state_directory=self.state, groups=groups)
+        )
+
+    def clean_up(self) -> CleanupReport:
+        """All of it away."""
+        return self.ending(lambda: run_cleanup(self.environment, self.pair.pair, state_directory=self.state))
 
     def ending(self, work: Callable[[], T]) -> T:
         """Whatever comes of the work, the process ends after it, and its guards hear no more of it."""

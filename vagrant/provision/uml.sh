@@ -55,7 +55,10 @@ mkdir -p /etc/systemd/system/dualsrm-drbd-up.service.d /etc/systemd/system/duals
 for unit in dualsrm-drbd-up dualsrm-volumes; do
     printf '[Unit]\nConditionKernelCommandLine=!lab.seal\n' >/etc/systemd/system/$unit.service.d/seal.conf
 done
-printf 'bridge\ntun\ndm-mod\ndrbd\n' >/etc/modules-load.d/dualsrm-uml.conf
+printf 'bridge\ntun\ndm-mod\ndm-snapshot\ndrbd\n' >/etc/modules-load.d/dualsrm-uml.conf
+
+# This kernel has no nf_tables for IPv4; libvirt wants a packet filter for a network of its own.
+update-alternatives --quiet --set iptables /usr/sbin/iptables-legacy
 
 systemctl enable --quiet dualsrm-config.service dualsrm-networks.service dualsrm-seal.service
 systemctl disable --quiet e2scrub_reap.service remote-fs.target machines.target

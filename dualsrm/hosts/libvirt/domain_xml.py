@@ -12,6 +12,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from dualsrm.model import Disk, HostDevice, Nic
+from dualsrm.model.rehearsal import NAMESPACE
 
 _UNITS: Final = {
     "b": 1,
@@ -54,11 +55,13 @@ class DomainParts:
     cpu_xml: str | None
     arch: str
     virt_type: str
+    rehearsal: tuple[str, str] = ("", "")
+    """The operation and the guest it says it is a clone of, in its metadata; empty for all others."""
 
 
 def parse_domain(text: str) -> DomainParts:
     """Read a domain's XML; raises `DomainXmlError`."""
-    root = _root(text)
+    root = parse_root(text)
     machine = root.find("os/type")
     cpu = root.find("cpu")
     devices = root.find("devices")
@@ -76,10 +79,17 @@ def parse_domain(text: str) -> DomainParts:
         cpu_xml=None if cpu is None else ET.tostring(cpu, encoding="unicode").strip(),
         arch=machine.get("arch", "") if machine is not None else "",
         virt_type=root.get("type", ""),
+        rehearsal=_rehearsal(root),
     )
 
 
-def _root(text: str) -> ET.Element:
+def _rehearsal(root: ET.Element) -> tuple[str, str]:
+    element = root.find(f"metadata/{{{NAMESPACE}}}rehearsal")
+    return ("", "") if element is None else (element.get("operation", ""), element.get("guest", ""))
+
+
+def parse_root(text: str) -> ET.Element:
+    """The element `<domain>`; raises `DomainXmlError`."""
     # The parser is not asked: this must hold whatever it would do with them.
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise DomainXmlError("the domain XML has a document type, which libvirt never writes")

@@ -50,7 +50,7 @@ def destroy(connection: LibvirtConnection, guest: str) -> None:
     except CommandFailed as error:
         if error_code(error) not in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
             raise
-        if _is_active(connection, guest):
+        if is_active(connection, guest):
             raise
 
 
@@ -102,11 +102,12 @@ def start(connection: LibvirtConnection, guest: str) -> None:
             lambda virt: virt.lookupByName(guest).create(), deadline_s=LIBVIRT_START_S, what=f"starting {guest}"
         )
     except CommandFailed:
-        if not _is_active(connection, guest):
+        if not is_active(connection, guest):
             raise
 
 
-def _is_active(connection: LibvirtConnection, guest: str) -> bool:
+def is_active(connection: LibvirtConnection, guest: str) -> bool:
+    """Whether it has a QEMU here, by libvirt's word."""
     try:
         return _state(connection, guest)[0].active
     except CommandFailed as error:

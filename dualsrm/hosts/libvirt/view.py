@@ -16,7 +16,7 @@ from dualsrm.hosts.libvirt.connection import LibvirtConnection, Virt
 from dualsrm.hosts.libvirt.domain_xml import DomainParts, parse_domain
 from dualsrm.hosts.libvirt.reasons import words
 from dualsrm.hosts.text import clean
-from dualsrm.model import Domain, DomainState, LibvirtView, Maybe, Unknown
+from dualsrm.model import Domain, DomainState, LibvirtView, Maybe, Unknown, is_clone
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,23 @@ class LibvirtReader:
         Raises `DomainXmlError` when a domain cannot be understood: leaving it out would call it absent.
         """
         listed = self._connection.call(_list, deadline_s=LIBVIRT_READ_S, what="listing domains")
-        jobs = [self._begin_job(seen) for seen in listed.domains]
+        parsed = [(seen, parse_domain(seen.xml)) for seen in listed.domains]
+        clones = [parts.name for seen, parts in parsed if _is_clone(seen, parts)]
+        guests = [(seen, parts) for seen, parts in parsed if parts.name not in clones]
+        jobs = [self._begin_job(seen) for seen, _ in guests]
         capabilities = self._capabilities()
         return LibvirtView(
             libvirt_version=listed.libvirt_version,
             hypervisor_version=listed.hypervisor_version,
             domains=tuple(
-                _domain(seen, parse_domain(seen.xml), _job(job, self._connection.host))
-                for seen, job in zip(listed.domains, jobs, strict=True)
+                _domain(seen, parts, _job(job, self._connection.host))
+                for (seen, parts), job in zip(guests, jobs, strict=True)
             ),
             networks=listed.networks,
             machines=capabilities if isinstance(capabilities, Unknown) else capabilities.machines,
             host_cpu_xml=None if isinstance(capabilities, Unknown) else capabilities.host_cpu_xml,
             free_memory_bytes=Unknown("not asked of libvirt, which counts caches as used"),
+            clones=tuple(clones),
         )
 
     def _begin_job(self, seen: _Seen) -> Future[bool] | None:
@@ -140,6 +144,11 @@ def _job(future: Future[bool] | None, host: str) -> Maybe[bool]:
         if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
             return False
         return Unknown(clean(str(error)))
+
+
+def _is_clone(seen: _Seen, parts: DomainParts) -> bool:
+    """Whether a rehearsal started it."""
+    return is_clone(parts.name, parts.rehearsal[0], persistent=seen.persistent, disks=parts.disks)
 
 
 def _domain(seen: _Seen, parts: DomainParts, job: Maybe[bool]) -> Domain:

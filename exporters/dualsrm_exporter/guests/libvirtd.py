@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from dualsrm.model import named_as_clone
+
 URI: Final = "qemu:///system"
 Virt: TypeAlias = Any
 """The module libvirt and its objects: libvirt-python publishes no types."""
@@ -108,10 +110,15 @@ def _guests(libvirt: Virt, connection: Virt) -> tuple[Guest, ...]:
     found = []
     for domain, said in _states(libvirt, connection):
         uuid, state = domain.UUIDString(), said.get("state.state")
-        if isinstance(state, int):
+        if isinstance(state, int) and not _is_clone(domain):
             io_error = state == _PAUSED and said.get("state.reason") == libvirt.VIR_DOMAIN_PAUSED_IOERROR
             found.append(Guest(domain.name(), uuid, state, io_error, uuid in starts, domain))
     return tuple(found)
+
+
+def _is_clone(domain: Virt) -> bool:
+    """Of a rehearsal: nobody is woken when its snapshot is full."""
+    return named_as_clone(domain.name()) and not domain.isPersistent()
 
 
 def _states(libvirt: Virt, connection: Virt) -> Virt:

@@ -114,6 +114,14 @@ LAST_FAILURE: Final = Metric(
     "about a whole pair.",
     "seconds",
 )
+REHEARSED: Final = Metric(
+    "dualsrm_rehearsal_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    ("pair", "group"),
+    "When a failover of all guests of the group was last rehearsed and all of them came up; absent for a group that "
+    "never was.",
+    "seconds",
+)
 JOURNAL: Final = Metric(
     "dualsrm_journal_present",
     Kind.GAUGE,

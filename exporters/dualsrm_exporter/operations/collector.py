@@ -46,6 +46,7 @@ class OperationsCollector:
             self._histogram(m.WINDOW, verb)
             for method in methods:
                 self._histogram(m.OUTAGE, verb, method)
+        self._rehearsed: dict[tuple[str, str], float] = {}
         self._last: dict[Metric, dict[tuple[str, str, str], float]] = {m.LAST_SUCCESS: {}, m.LAST_FAILURE: {}}
 
     def collect(self, collected: Collected) -> None:
@@ -79,6 +80,8 @@ class OperationsCollector:
         for metric, ends in self._last.items():
             for whom, at in ends.items():
                 collected.add(metric, at, *whom)
+        for group, at in self._rehearsed.items():
+            collected.add(m.REHEARSED, at, *group)
         collected.add(m.JOURNAL, self._reader.present)
         collected.add(m.UNREADABLE, self._reader.unreadable)
 
@@ -99,6 +102,10 @@ class OperationsCollector:
             self._observe(one.total_s, m.DURATION, verb, method)
             self._observe(one.outage_s, m.OUTAGE, verb, method)
             self._observe(one.window_s, m.WINDOW, verb)
+        for group in one.rehearsed if one.ended is not None else ():
+            which = one.pair, group
+            if which in self._rehearsed or len(self._rehearsed) < _GUESTS_LIMIT:
+                self._rehearsed[which] = max(one.ended or 0.0, self._rehearsed.get(which, 0.0))
         for guest, outcome in ends.items():
             if one.ended is None or outcome == "recovered":
                 continue

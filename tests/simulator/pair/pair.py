@@ -18,10 +18,13 @@ from tests.simulator.pair.manager import SimManager
 from tests.simulator.pair.migration import Script
 from tests.simulator.pair.port import SimHostPort
 from tests.simulator.pair.qemu import SimLibvirt
+from tests.simulator.pair.rehearsal import write_through
 from tests.simulator.pair.rules import Dialect
 from tests.simulator.pair.state import Guest, Machine, Node, Opener
 
 ALPHA, BETA = "alpha", "beta"
+CHUNK_BYTES = 4096
+"""LVM copies at least so much for each write below a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,9 @@ class SimPair:
         number = next(self._writes)
         if self.drbd.write(host, resource, number):
             guest.acknowledged[resource].add(number)
+        for volume in {volume for name, volume in guest.disks if name == resource}:
+            for machine in self.machines.values():
+                write_through(machine, f"{resource}{volume}", CHUNK_BYTES)
 
     def _acknowledge(self, node: Node, number: int) -> None:
         """A write that waited is done; told to the guest, if it is there to hear."""

@@ -33,6 +33,7 @@ from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
 from tests.simulator.pair.job import SimJob
 from tests.simulator.pair.local import SimLocal
 from tests.simulator.pair.migration import LibvirtRefused
+from tests.simulator.pair.rehearsal import SimRehearsalPort
 from tests.simulator.pair.split import SimSplitPort
 from tests.simulator.pair.state import Machine, Record
 
@@ -61,6 +62,11 @@ class SimHostPort:
     def split(self) -> SimSplitPort:
         """For a split brain."""
         return SimSplitPort(self, self._pair)
+
+    @property
+    def rehearsal(self) -> SimRehearsalPort:
+        """For a rehearsal."""
+        return SimRehearsalPort(self, self._pair)
 
     @property
     def _machine(self) -> Machine:
@@ -119,13 +125,20 @@ class SimHostPort:
     def qemu_alive(self, guest_uuid: str) -> bool:
         """The process table."""
         guest = next((g.name for g in self._pair.libvirt.guests.values() if g.uuid == guest_uuid), guest_uuid)
-        return self.call("qemu_alive", guest, lambda: self._pair.libvirt.qemu(self._host.name, guest) is not None)
+
+        def look() -> bool:
+            clones = self._machine.clones.values()
+            return self._pair.libvirt.qemu(self._host.name, guest) is not None or guest in (c.uuid for c in clones)
+
+        return self.call("qemu_alive", guest, look)
 
     def agent_answers(self, guest: str) -> str:
         """The agent answers where the guest runs, if it has one."""
 
         def ask() -> str:
             self._needs_libvirtd()
+            if (clone := self._machine.clones.get(guest)) is not None:
+                return "" if self._pair.libvirt.guests[clone.guest].manners.agent else "no agent"
             if self._host.name not in self._pair.libvirt.running_on(guest):
                 return f"{guest} is not active"
             return "" if self._pair.libvirt.guests[guest].manners.agent else "QEMU guest agent is not connected"
@@ -276,6 +289,9 @@ class SimHostPort:
 
         def destroy() -> None:
             self._needs_libvirtd()
+            if self._machine.clones.pop(guest, None) is not None:
+                self._pair.note(f"{guest} is ended on {self._host.name}")
+                return
             self.blocks_while_frozen(guest)
             self._pair.libvirt.destroy(self._host.name, guest)
 

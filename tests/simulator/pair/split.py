@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dualsrm.hostside.port import HostsideError
 from dualsrm.model import Backing, Generation
+from tests.simulator.pair.state import LvSnapshot
 
 if TYPE_CHECKING:
     from tests.simulator.pair.pair import SimPair
@@ -61,11 +62,26 @@ class SimSplitPort:
 
         return self._port.call("backing", resource, read)
 
-    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int) -> None:
+    def take_snapshot(self, group: str, origin: str, name: str, size_bytes: int, tags: tuple[str, ...] = ()) -> None:
         """`lvcreate --snapshot`."""
-        taken = self._pair.machines[self._name].snapshots
-        self._port.call("take_snapshot", name, lambda: taken.update({name: origin}), lie=lambda: None)
+        machine = self._pair.machines[self._name]
+
+        def take() -> None:
+            if name in machine.snapshots:
+                return
+            if size_bytes > (machine.free_in_group or 0):
+                raise HostsideError(f'Volume group "{GROUP}" has insufficient free space')
+            machine.free_in_group = (machine.free_in_group or 0) - size_bytes
+            machine.snapshots[name] = LvSnapshot(origin, size_bytes, tags)
+            self._pair.note(f"{name} is a snapshot of {origin} on {self._name}")
+
+        self._port.call("take_snapshot", name, take, lie=lambda: None)
 
     def snapshot_origin(self, group: str, name: str) -> str | None:
         """`lvs`."""
-        return self._port.call("snapshot_origin", name, lambda: self._pair.machines[self._name].snapshots.get(name))
+
+        def read() -> str | None:
+            found = self._pair.machines[self._name].snapshots.get(name)
+            return found.origin if found is not None and found.valid else None
+
+        return self._port.call("snapshot_origin", name, read)

@@ -156,6 +156,35 @@ FenceDevice = Literal["none", "works", "refuses", "password", "lies"]
 
 
 @dataclass
+class LvSnapshot:
+    """A snapshot of a logical volume: whatever is first written above or below it takes room."""
+
+    origin: str
+    size_bytes: int
+    tags: tuple[str, ...] = ()
+    used_bytes: int = 0
+    clone: str | None = None
+    """Who has it open."""
+
+    @property
+    def valid(self) -> bool:
+        """One that ran full has lost what was on it."""
+        return self.used_bytes < self.size_bytes
+
+
+@dataclass
+class SimClone:
+    """A guest's copy: its QEMU and libvirt's word about it."""
+
+    guest: str
+    uuid: str
+    operation: str
+    state: DomainState = DomainState.RUNNING
+    reads_from: float = 0.0
+    """When it has read from its disks."""
+
+
+@dataclass
 class Left:
     """What is below /run/dualsrm for one window."""
 
@@ -195,8 +224,15 @@ class Machine:
     """What reach_peer answers; None: the peer's name, if the peer is up."""
     locks: dict[str, LockHolder] = field(default_factory=dict)
     certificates_missing: tuple[str, ...] = ()
-    snapshots: dict[str, str] = field(default_factory=dict)
-    """LVM snapshots: name to origin."""
+    snapshots: dict[str, LvSnapshot] = field(default_factory=dict)
+    """LVM snapshots, by name. They outlive a boot."""
+    clones: dict[str, SimClone] = field(default_factory=dict)
+    """Domains of rehearsals, by name; they and their networks are gone with a boot."""
+    rehearsal_networks: set[str] = field(default_factory=set)
+    cannot_clone: dict[str, str] = field(default_factory=dict)
+    """By guest: why its definition here cannot be cloned."""
+    clones_do_not: Literal["start", "boot"] | None = None
+    """What goes wrong with every clone here."""
     free_in_group: int | None = 1 << 30
     """Bytes left in the volume group; None: the disks are no logical volumes."""
     handler: bool = True
@@ -226,4 +262,5 @@ class Machine:
         self.boots += 1
         self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
+        self.clones, self.rehearsal_networks = {}, set()
         self.alarms, self.off, self.tested_off, self.silent = {}, {}, {}, {}

@@ -121,6 +121,7 @@ def libvirt_view(pair: SimPair, host: str) -> model.LibvirtView:
         networks=machine.networks,
         machines=machine.machines,
         free_memory_bytes=machine.free_memory_bytes,
+        clones=tuple(machine.clones),
     )
 
 

@@ -19,6 +19,7 @@ from dualsrm.config import (
     MigrationSettings,
     PairSection,
     ReadySection,
+    RehearsalSettings,
     ScheduleStep,
     ShutdownSettings,
     SshSettings,
@@ -39,6 +40,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[migration.schedule]": ScheduleStep,
     "evacuation": EvacuationSettings,
     "shutdown": ShutdownSettings,
+    "rehearsal": RehearsalSettings,
     "state": StateSettings,
 }
 

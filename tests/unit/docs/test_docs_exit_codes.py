@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from dualsrm.engine import cold, failover_report, report, reprotect, resolve
+from dualsrm.engine import cold, failover_report, rehearsal_report, report, reprotect, resolve
 from dualsrm.errors import ExitCode
 from tests.unit.docs.pages import DOCS, rows, sections
 
@@ -27,6 +27,8 @@ def test_every_exit_code_is_described_once() -> None:
         ("States of a failover", failover_report.EXIT_CODES),
         ("States of the way back", reprotect.EXIT_CODES),
         ("States of a split brain", resolve.EXIT_CODES),
+        ("States of a rehearsal", rehearsal_report.EXIT_CODES),
+        ("States of a cleanup", rehearsal_report.CLEANUP_CODES),
     ],
 )
 def test_every_state_is_described_once_with_its_code(section: str, codes: Mapping[Enum, ExitCode]) -> None:

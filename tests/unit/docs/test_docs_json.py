@@ -44,6 +44,9 @@ KINDS = (
     *SEVERAL,
     "history",
     "report",
+    "test-failover",
+    "test-failover-status",
+    "test-failover-cleanup",
 )
 
 
@@ -76,7 +79,9 @@ def _init(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
 
 
 def _status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web")
     yield run("status")
+    run("test-failover", "cleanup")
     pair.disconnect(BETA, "web")
     pair.machines[BETA].locks[pair.pair.name] = LockHolder("operation", "manager", "2026-01-01T00:00:00+00:00")
     yield run("status")
@@ -289,6 +294,42 @@ def _report(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
     yield run("report", "last")
 
 
+def _test_failover(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    start = ("test-failover", "start")
+    yield run(*start, "web", "--to", ALPHA)  # it runs there: refused
+    yield run(*start, "--all", "--to", BETA, "--dry-run", groups=READY + BACK)
+    pair.libvirt.guests["web"].manners.agent = True
+    ready = FRONT + '[[groups.front.ready]]\nagent = "web"\n[[groups.front.ready]]\nping = "web"\n'
+    yield run(*start, "--all", "--to", BETA, groups=ready)
+    run("test-failover", "cleanup")
+    run("migrate", "web")
+    both = BOTH + "priority = 1\n"
+    yield run(*start, "both", "--to", BETA, groups=both)
+    run("test-failover", "cleanup")
+    pair.machines[BETA].clones_do_not = "boot"
+    yield run(*start, "db", "--to", BETA)
+    run("test-failover", "cleanup")
+    after = BACK.replace('when = "pre"', 'when = "pre"\non = ["test-failover"]')
+    pair.manager.failing.add("/hook")
+    yield run(*start, "back", groups=after)
+    run("test-failover", "cleanup")
+
+
+def _test_failover_status(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web", "--snapshot-size", "4")
+    yield run("test-failover", "status")
+    pair.clock.advance(300)
+    yield run("test-failover", "status")
+    pair.isolate(BETA)
+    yield run("test-failover", "status")
+
+
+def _test_failover_cleanup(pair: SimPair, run: Callable[..., Document]) -> Iterator[Document]:
+    run("test-failover", "start", "web")
+    yield run("test-failover", "cleanup")
+    yield run("test-failover", "cleanup")
+
+
 _BUILDERS = (
     _init,
     _status,
@@ -309,6 +350,9 @@ _BUILDERS = (
     _stop_group,
     _history,
     _report,
+    _test_failover,
+    _test_failover_status,
+    _test_failover_cleanup,
 )
 SCENARIOS = dict(zip(KINDS, _BUILDERS, strict=True))
 

@@ -158,9 +158,14 @@ class FakeDomain:
     """Says what QEMU's driver says."""
 
     stats: dict[str, object] = field(default_factory=dict)
+    called: str = "web"
+    persistent: bool = True
 
     def name(self) -> str:
-        return "web"
+        return self.called
+
+    def isPersistent(self) -> int:  # noqa: N802 - libvirt's name
+        return int(self.persistent)
 
     def UUIDString(self) -> str:  # noqa: N802 - libvirt's name
         return WEB.uuid
@@ -177,6 +182,7 @@ class FakeConnection:
     broken: bool = False
     flags: list[int] = field(default_factory=list)
     closed: bool = False
+    domain: FakeDomain = field(default_factory=FakeDomain)
 
     def listAllDomains(self, _flags: int) -> list[FakeDomain]:  # noqa: N802 - libvirt's name
         return [FakeDomain()]
@@ -185,7 +191,7 @@ class FakeConnection:
         self.flags.append(flags)
         if self.broken:
             raise libvirt.libvirtError("end of file")
-        return [(FakeDomain(), self.state)]
+        return [(self.domain, self.state)]
 
     def close(self) -> None:
         self.closed = True
@@ -215,6 +221,18 @@ def test_paused_by_an_io_error(
 def test_no_state_is_no_guest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libvirt, "openReadOnly", lambda _uri: FakeConnection({}))
     assert Libvirtd().guests() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "persistent", "guests"),
+    [("web-rehearsal-0a1b2c", False, 0), ("web-rehearsal-0a1b2c", True, 1), ("web-rehearsal", False, 1)],
+)
+def test_a_clone_of_a_rehearsal_is_no_guest(
+    name: str, persistent: bool, guests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = FakeConnection(PAUSED_IO, domain=FakeDomain(called=name, persistent=persistent))
+    monkeypatch.setattr(libvirt, "openReadOnly", lambda _uri: connection)
+    assert len(Libvirtd().guests()) == guests
 
 
 def test_a_lost_connection_is_closed_and_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:

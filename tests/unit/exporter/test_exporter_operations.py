@@ -14,6 +14,7 @@ from dualsrm.engine.conditions import Unmet
 from dualsrm.engine.environment import SystemClock
 from dualsrm.engine.failover_report import FailoverState
 from dualsrm.engine.journal import FileJournal, settle_interrupted
+from dualsrm.engine.rehearsal_report import CleanupState, RehearsalState
 from dualsrm.engine.report import MoveState
 from dualsrm.engine.reprotect import ReprotectState
 from dualsrm.engine.resolve import ResolveState
@@ -82,6 +83,10 @@ def test_every_outcome_there_is_has_its_zero() -> None:
     resolved = {state.value for state in ResolveState}
     assert set(m.OUTCOMES["split-brain-resolve"]) == resolved | {"refused", "recovered", "other"}
     assert set(m.OUTCOMES["failover"]) == {state.value for state in FailoverState} | {"refused", "recovered", "other"}
+    rehearsed = {state.value for state in RehearsalState}
+    assert set(m.OUTCOMES["test-failover"]) == rehearsed | {"refused", "recovered", "other"}
+    cleaned = {state.value for state in CleanupState}
+    assert set(m.OUTCOMES["test-failover-cleanup"]) == cleaned | {"refused", "recovered", "other"}
     for verb in Verb:
         runs = (
             Run(failure, rolled_back=rolled_back, touched=touched, unseen=unseen)
@@ -291,9 +296,24 @@ def test_a_clock_that_was_set_back_makes_no_duration(tmp_path: Path) -> None:
     assert 'dualsrm_operation_duration_seconds_count{method="live",verb="migrate"} 0.0' in text
 
 
+def test_groups_that_were_rehearsed(tmp_path: Path) -> None:
+    intent = _intent(verb="test-failover", guest="")
+    rehearsed: tuple[tuple[object, str], ...] = (
+        (["shop", "back"], "2026-11-22T12:10:00+00:00"),
+        (["shop"], "2026-11-22T12:20:00+00:00"),
+        (["shop"], "2026-11-22T12:05:00+00:00"),
+        ([7, None], "2026-11-22T13:00:00+00:00"),
+        ("shop", "2026-11-22T13:00:00+00:00"),
+    )
+    for number, (groups, at) in enumerate(rehearsed):
+        _write(tmp_path, f"test-failover-{number}", intent, _end("rehearsed", at, rehearsed=groups))
+    found = samples(collect(OperationsCollector(tmp_path)), m.REHEARSED)
+    assert found == {("lab", "shop"): 1795350000.0, ("lab", "back"): 1795349400.0}
+
+
 def test_a_verb_of_a_later_version_is_other(tmp_path: Path) -> None:
-    _write(tmp_path, "test-failover-1", _intent(verb="test-failover"), _end("ok"))
-    _write(tmp_path, "test-failover-2", '{"kind": "int')
+    _write(tmp_path, "set-aside-1", _intent(verb="set-aside"), _end("ok"))
+    _write(tmp_path, "set-aside-2", '{"kind": "int')
     found = collect(OperationsCollector(tmp_path))
     assert _ends(found) == {("other", "other"): 1}
     assert samples(found, m.INTERRUPTED)[("other",)] == 1

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,8 +21,8 @@ import pytest
 
 from dualsrm.engine.ports import JobEnded, JobProgress
 from dualsrm.errors import CommandFailed, DeadlineExceeded, HostUnreachable
+from dualsrm.hosts.libvirt import clones, domains
 from dualsrm.hosts.libvirt import connection as connection_module
-from dualsrm.hosts.libvirt import domains
 from dualsrm.hosts.libvirt.connection import LibvirtConnection, error_code
 from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings, stand_still
 from dualsrm.hosts.libvirt.pump import Pump
@@ -29,6 +30,7 @@ from dualsrm.hosts.libvirt.view import LibvirtReader, job_active
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.model import DomainState, Host, Unknown
 from tests.unit.hosts.sshd import Sshd
+from tests.unit.hosts.test_hosts_clone_xml import FULL, clone
 
 NOBODY = 65534
 
@@ -332,3 +334,36 @@ def test_statistics_are_asked_for_now_and_then_and_nothing_waits_for_them(monkey
                 look.set_result(JobProgress())
         now[0] += 0.25
     assert len(looked.looks) == 1 + 2, "one every two seconds"
+
+
+def test_a_clone_and_its_network_from_the_first_to_the_last(virt: LibvirtConnection) -> None:
+    """libvirt's own parser reads what is made of a definition; the view has it apart from the guests."""
+    domains.define(virt, FULL.replace("type='kvm' id='7'", "type='test'").replace("<name>web<", "<name>shop<"))
+    copy = replace(clone(), guest="shop", name="shop-rehearsal-0a1b2c")
+    (network,) = {nic.network for nic in copy.nics}
+    for _ in range(2):  # again: a no-op
+        clones.make_network(virt, network)
+        clones.start(virt, copy)
+    seen = clones.look(virt)
+    assert seen.networks == (network,)
+    assert [(one.name, one.uuid, one.guest, one.operation) for one in seen.clones] == [
+        (copy.name, copy.uuid, "shop", copy.operation)
+    ]
+    assert seen.clones[0].state is DomainState.RUNNING
+    view = LibvirtReader(virt).view()
+    assert view.clones == (copy.name,)
+    assert view.domain("shop") is not None
+    assert view.domain(copy.name) is None
+    assert clones.why_not(virt, "shop") == ""
+    domains.destroy(virt, copy.name)
+    for _ in range(2):
+        clones.remove_network(virt, network)
+    assert clones.look(virt) == clones.LibvirtSide((), ())
+
+
+def test_what_cannot_be_cloned_is_not_started(virt: LibvirtConnection) -> None:
+    domains.define(virt, FULL.replace("type='kvm' id='7'", "type='test'").replace("<name>web<", "<name>shop<"))
+    lacking = replace(clone(), guest="shop", name="shop-rehearsal-0a1b2c", disks=())
+    with pytest.raises(CommandFailed, match="shop cannot be cloned: its disk vda"):
+        clones.start(virt, lacking)
+    assert clones.look(virt).clones == ()
