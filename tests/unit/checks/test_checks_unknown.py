@@ -106,6 +106,7 @@ def test_every_fact_the_model_lets_be_unknown_has_a_hole_here() -> None:
         "LibvirtView.free_memory_bytes", "HostView.drbd", "HostView.libvirt", "HostView.system", "MoveFacts.cpu",
         "MoveFacts.peer_link", "Snapshot.locks", "HostView.peer_link",
         "Snapshot.generations",
+        "HostSurvey.bridges", "HostSurvey.certificates",  # what `init` asks, and no move
     }  # fmt: skip
 
 
