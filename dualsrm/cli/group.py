@@ -54,6 +54,12 @@ def stop_group(
     )
 
 
+def _apart(group: Group) -> dict[str, frozenset[str]]:
+    """Guests on one file system go one after the other: the first mounts it, the last unmounts it."""
+    shared = frozenset({group.filesystem.resource}) if group.filesystem else frozenset()
+    return dict.fromkeys(group.guests, shared)
+
+
 def _do(
     session: Session,
     group: Group,
@@ -87,6 +93,7 @@ def _do(
                     act=act(frame, operation),
                     host=host,
                     await_ready=verb is GroupVerb.START,
+                    apart=_apart(group),
                 )
 
             prepared, report = carry_out_several(

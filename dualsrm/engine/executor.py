@@ -24,8 +24,9 @@ from dualsrm.engine.split_acts import act
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
+from dualsrm.plan.filesystem_steps import CheckFilesystem, FilesystemCommand, Mount, MountedIs, Unmount
 from dualsrm.plan.peer_steps import AwaitResync, ConfirmOff, Fence, LiftQuarantine, PeerCommand
-from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
+from dualsrm.plan.split_steps import Connect, Disconnect, SplitCommand, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
     Command,
@@ -185,9 +186,15 @@ class Executor:
                 refused = self._perform_all(name, do)
 
     def _held_by(self, missing: Sequence[Unmet]) -> str:
-        """Who holds devices open that should have been demoted; empty when that is not the matter or cannot be seen."""
+        """Who holds open what should have been unmounted or demoted; empty when that is not the matter or not seen."""
         holders: dict[str, None] = {}
         for condition in (one.condition for one in missing):
+            if isinstance(condition, MountedIs) and not condition.mounted:
+                try:
+                    users = self._environment.ports[condition.host].mount_users(condition.filesystem)
+                    holders.update(dict.fromkeys(users))
+                except DualsrmError:
+                    continue
             if isinstance(condition, RoleIs) and not condition.primary:
                 try:
                     port = self._environment.ports[condition.host]
@@ -227,10 +234,10 @@ class Executor:
                     port.start(guest)
                 case Fence() | ConfirmOff() | LiftQuarantine():
                     self._about_peer(port, command)
-                case TakeSnapshot() | Disconnect() | Connect():
-                    act(port, command)
                 case MigrateLive() | ShutDown() | AwaitResync():
                     raise AssertionError(f"`{command}` stands alone in its step")
+                case _:
+                    _about_data(port, command)
 
     def _guard(self, port: HostPort, command: Arm | Disarm) -> None:
         if isinstance(command, Arm):
@@ -337,7 +344,7 @@ class Executor:
 
     def _mark_guest(self, commands: Sequence[Command]) -> None:
         now = self._environment.clock.monotonic()
-        if any(isinstance(command, ShutDown) for command in commands):
+        if any(isinstance(command, ShutDown) for command in commands) and self._down_at is None:
             self._down_at = now
         if any(isinstance(command, StartDomain) for command in commands) and self._down_at is not None:
             self._up_at = now
@@ -352,6 +359,18 @@ class Executor:
 
     def _note(self, kind: str, **facts: object) -> None:
         note(self._journal, self._environment.observer, kind, **facts)
+
+
+def _about_data(port: HostPort, command: FilesystemCommand | SplitCommand) -> None:
+    match command:
+        case TakeSnapshot() | Disconnect() | Connect():
+            act(port, command)
+        case CheckFilesystem(filesystem=filesystem):
+            port.check_filesystem(filesystem)
+        case Mount(filesystem=filesystem):
+            port.mount(filesystem)
+        case Unmount(filesystem=filesystem):
+            port.unmount(filesystem)
 
 
 def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> None:

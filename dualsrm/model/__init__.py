@@ -21,6 +21,7 @@ from dualsrm.model.drbd import (
 )
 from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
+from dualsrm.model.filesystem import BootMount, Filesystem, Fsck, Mounted, MountView
 from dualsrm.model.findings import Finding, Severity
 from dualsrm.model.generations import Backing, Generation
 from dualsrm.model.groups import (
@@ -58,6 +59,7 @@ __all__ = [
     "IN_WINDOW",
     "AgentAnswers",
     "Backing",
+    "BootMount",
     "ColdMove",
     "CommandSucceeds",
     "Connection",
@@ -70,7 +72,9 @@ __all__ = [
     "DrbdView",
     "FenceHandler",
     "Fenced",
+    "Filesystem",
     "Finding",
+    "Fsck",
     "Generation",
     "Group",
     "GroupVerb",
@@ -83,6 +87,8 @@ __all__ = [
     "LockHolder",
     "Maybe",
     "Moment",
+    "MountView",
+    "Mounted",
     "MoveFacts",
     "Nic",
     "Noted",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
+from dualsrm.plan.filesystem_steps import FilesystemCommand, MountedIs
 from dualsrm.plan.peer_steps import AwaitResync, PeerCommand, PeerCondition
 from dualsrm.plan.split_steps import SplitCommand, SplitCondition
 
@@ -181,6 +182,7 @@ Command: TypeAlias = (
     | ShutDown
     | CopyDefinition
     | StartDomain
+    | FilesystemCommand
     | PeerCommand
     | SplitCommand
     | AwaitResync
@@ -329,6 +331,7 @@ Condition: TypeAlias = (
     | GuestRuns
     | GuestDefined
     | GuestGone
+    | MountedIs
     | PeerCondition
     | Alone
     | DisksAre

@@ -13,17 +13,17 @@ Method = Literal[
     "job_abort", "job_downtime", "job_post_copy", "job_suspend", "ask_to_stop", "definition", "define", "start",
     "lock", "unlock", "sleep", "heard", "peer_seen", "fence", "confirm_off", "noted", "lift_quarantine",
     "promote_forced", "generations", "disconnect", "connect", "backing", "take_snapshot", "snapshot_origin",
-    "agent_answers",
+    "agent_answers", "mounts", "mount_users", "check_filesystem", "mount", "unmount",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (
     "lock", "arm", "set_fencing", "set_two_primaries", "promote", "start_migration", "job_poll", "job_abort",
     "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "ask_to_stop", "define", "start",
     "unlock", "fence", "confirm_off", "promote_forced", "disconnect", "connect", "take_snapshot",
-    "lift_quarantine",
+    "lift_quarantine", "check_filesystem", "mount", "unmount",
 )  # fmt: skip
 """What a fault matrix walks through; job_poll changes nothing but decides much."""
-READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive")
+READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive", "mounts")
 
 MUTATING_KINDS: tuple[Kind, ...] = ("error", "timeout", "timeout_done", "crash_before", "crash_after", "lie")
 READING_KINDS: tuple[Kind, ...] = ("error", "timeout")

@@ -8,10 +8,12 @@ from typing import Literal
 from dualsrm.hostside.watching import Watch
 from dualsrm.model import (
     AT_REST,
+    BootMount,
     ConnectionState,
     CpuVerdict,
     DiskState,
     DomainState,
+    Filesystem,
     LockHolder,
     Maybe,
     Quarantine,
@@ -196,6 +198,11 @@ class Machine:
     locks: dict[str, LockHolder] = field(default_factory=dict)
     snapshots: dict[str, str] = field(default_factory=dict)
     """LVM snapshots: name to origin."""
+    mounts: dict[str, Filesystem] = field(default_factory=dict)
+    """By resource: what is mounted of it."""
+    at_boot: tuple[BootMount, ...] = ()
+    broken: set[str] = field(default_factory=set)
+    """Resources whose file system does not mount here."""
     free_in_group: int | None = 1 << 30
     """Bytes left in the volume group; None: the disks are no logical volumes."""
     handler: bool = True
@@ -222,6 +229,7 @@ class Machine:
     def loses_power(self) -> None:
         """All that was in its memory is gone."""
         self.powered = False
+        self.mounts = {}
         self.boots += 1
         self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}
