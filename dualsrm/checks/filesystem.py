@@ -60,7 +60,7 @@ def moves_alone(case: Case) -> Findings:
         yield failed(
             guest,
             f"its disk is a file on {filesystem}, which all guests of group {group} share",
-            f"No two hosts may have a {filesystem.kind} mounted at once: it cannot move live, and not without the others.",
+            f"No two hosts may have {filesystem.kind} mounted at once: it cannot move live, nor without the others.",
             shlex.join(("dualsrm", "migrate", "--cold", "--", group)),
         )
     if not found:

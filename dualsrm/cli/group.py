@@ -9,7 +9,7 @@ from functools import partial
 from dualsrm.cli.progress import progress_observer
 from dualsrm.cli.session import Session
 from dualsrm.cli.several import Planned, Shown, policy_of, tell
-from dualsrm.engine.group_look import Estate, PreparedGroup, look_before_start, look_before_stop
+from dualsrm.engine.group_look import Estate, PreparedGroup, apart_of, look_before_start, look_before_stop
 from dualsrm.engine.group_run import Act, Frame, carry_out_several, starting, stopping
 from dualsrm.engine.several import Work
 from dualsrm.errors import UsageError
@@ -54,12 +54,6 @@ def stop_group(
     )
 
 
-def _apart(group: Group) -> dict[str, frozenset[str]]:
-    """Guests on one file system go one after the other: the first mounts it, the last unmounts it."""
-    shared = frozenset({group.filesystem.resource}) if group.filesystem else frozenset()
-    return dict.fromkeys(group.guests, shared)
-
-
 def _do(
     session: Session,
     group: Group,
@@ -93,7 +87,7 @@ def _do(
                     act=act(frame, operation),
                     host=host,
                     await_ready=verb is GroupVerb.START,
-                    apart=_apart(group),
+                    apart=apart_of(group),
                 )
 
             prepared, report = carry_out_several(

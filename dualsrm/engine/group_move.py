@@ -72,7 +72,7 @@ def _not_live(group: Group) -> Finding:
     finding = failed(
         group.name,
         f"its guests' disks are files on {filesystem}",
-        f"No two hosts may have a file system of type {filesystem.kind} mounted at once, so none of them can move live; "
+        f"No two hosts may have {filesystem.kind} mounted at once, so none of them can move live; "
         "cold, all of them are shut down here and started there.",
         f"{shlex.join(('dualsrm', 'migrate', '--cold', '--', group.name))}; or for good, in [groups.{group.name}]: "
         'cold = "if-not-live"',
