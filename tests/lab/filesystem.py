@@ -101,8 +101,8 @@ def office(booted: LabHandle, tmp_path_factory: pytest.TempPathFactory) -> Itera
     lab.node(host, "drbdadm", "primary", "mail")
     make = (
         f"mkfs.ext4 -q -F /dev/drbd1 && mkdir -p {MOUNT} && mount /dev/drbd1 {MOUNT} && "
-        f"for guest in {' '.join(GUESTS)}; do dd if=/dev/zero of={MOUNT}/$guest.img bs=1M count={IMAGE_MIB} status=none; "
-        f"done && umount {MOUNT} && drbdadm secondary mail"
+        f"for guest in {' '.join(GUESTS)}; do "
+        f"dd if=/dev/zero of={MOUNT}/$guest.img bs=1M count={IMAGE_MIB} status=none; done && umount {MOUNT} && drbdadm secondary mail"
     )
     lab.node(host, "sh", "-c", make)
     for guest in GUESTS:
