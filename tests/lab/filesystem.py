@@ -99,12 +99,12 @@ def office(booted: LabHandle, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for guest in GUESTS:
         assert lab.dualsrm("stop", guest).exit == 0
     lab.node(host, "drbdadm", "primary", "mail")
-    make = (
-        f"mkfs.ext4 -q -F /dev/drbd1 && mkdir -p {MOUNT} && mount /dev/drbd1 {MOUNT} && "
-        f"for guest in {' '.join(GUESTS)}; do "
-        f"dd if=/dev/zero of={MOUNT}/$guest.img bs=1M count={IMAGE_MIB} status=none; done && umount {MOUNT} && drbdadm secondary mail"
+    images = "; ".join(
+        f"dd if=/dev/zero of={MOUNT}/{guest}.img bs=1M count={IMAGE_MIB} status=none" for guest in GUESTS
     )
+    make = f"set -e; mkfs.ext4 -q -F /dev/drbd1; mkdir -p {MOUNT}; mount /dev/drbd1 {MOUNT}; {images}; umount {MOUNT}"
     lab.node(host, "sh", "-c", make)
+    lab.node(host, "drbdadm", "secondary", "mail")
     for guest in GUESTS:
         _define(lab, guest, _in_a_file(guest))
     started = found.dualsrm("start", "office", "--on", host)

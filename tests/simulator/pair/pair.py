@@ -153,8 +153,8 @@ class SimPair:
             for resource, volume in spec.disks:
                 volumes[resource] = max(volumes.get(resource, 0), volume + 1)
             for resource, number in volumes.items():
-                if resource in self.drbd.link_up:
-                    continue
+                if resource in self.drbd.link_up and self.filesystem_on(resource) is not None:
+                    continue  # guests on one file system share its volume
                 numbers = tuple(next(minors) for _ in range(number))
                 self.drbd.add(resource, numbers, primary=spec.runs_on, fencing=fencing)
             for filesystem in self.pair.filesystems:
