@@ -123,7 +123,7 @@ if [[ -e /proc/drbd ]]; then
     section show drbdsetup show
     [[ $scope != drbd && -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
 fi
-[[ $scope != drbd ]] && section mounts text_of /proc/self/mountinfo
+[[ $scope == disks || $scope == all ]] && section mounts text_of /proc/self/mountinfo
 if [[ $scope == all ]]; then
     if [[ -e /proc/drbd ]]; then
         section configured configured
