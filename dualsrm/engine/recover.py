@@ -92,7 +92,7 @@ def _settle_all(
     )
 
 
-_WANT_GUESTS_UP = ("migrate", "start", "failover", "migrate-group", "start-group", "evacuate")
+_WANT_GUESTS_UP = ("migrate", "start", "failover", "migrate-group", "start-group")
 
 
 def _down(snapshot: Snapshot, left: tuple[Interrupted, ...]) -> tuple[str, ...]:
