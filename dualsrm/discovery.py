@@ -9,19 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dualsrm.model import Disk, Domain, DrbdView, HostView, LibvirtView, Snapshot, Unknown
+from dualsrm.model import Disk, Domain, DrbdView, Filesystem, HostView, LibvirtView, Snapshot, Unknown
 
 # --- disks ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class OnDrbd:
-    """A disk that lies on a DRBD volume of the observing host."""
+    """A disk that lies on a DRBD volume of the observing host, or in a file on one."""
 
     disk: Disk
     resource: str
     volume: int
     minor: int
+    filesystem: Filesystem | None = None
+    """Where it is a file: the file system that holds it, as declared. Whether it is mounted is another question."""
+
+    @property
+    def what(self) -> tuple[str, int, str]:
+        """What is written to: two disks of which this is equal are one. A whole volume has no path."""
+        return self.resource, self.volume, str(self.disk.source) if self.filesystem else ""
+
+    def collides(self, other: OnDrbd) -> bool:
+        """Whether two guests with these disks would write to one place."""
+        apart = self.filesystem is not None and other.filesystem is not None and self.what != other.what
+        return (self.resource, self.volume) == (other.resource, other.volume) and not apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +68,17 @@ def placements(domain: Domain, view: HostView) -> tuple[Placement, ...]:
         why = f"DRBD of {view.name} gave no answer: {view.drbd.why}"
         return tuple(Elsewhere(disk, why) for disk in writable_disks(domain))
     drbd = view.drbd
-    return tuple(place(disk, drbd) for disk in writable_disks(domain))
+    return tuple(place(disk, drbd, view.filesystems) for disk in writable_disks(domain))
 
 
-def place(disk: Disk, view: DrbdView) -> Placement:
-    """Where one disk lies."""
+def place(disk: Disk, view: DrbdView, filesystems: tuple[Filesystem, ...] = ()) -> Placement:
+    """Where one disk lies. `filesystems`: those declared; a file below the mount point of one lies on its resource."""
     if disk.source is None:
         return Elsewhere(disk, f"{disk.target} names no source")
+    if disk.source_type == "file":
+        for filesystem in filesystems:
+            if filesystem.holds(disk.source):
+                return _in_file(disk, view, filesystem)
     if disk.source_type != "block":
         return Elsewhere(disk, f"{disk.target} is of type {disk.source_type} ({disk.source}), not a block device")
     minor = view.minor_of(disk.source)
@@ -76,17 +92,49 @@ def place(disk: Disk, view: DrbdView) -> Placement:
     return OnDrbd(disk, resource.name, volume.number, minor)
 
 
+def _in_file(disk: Disk, view: DrbdView, filesystem: Filesystem) -> Placement:
+    minor = view.minor_below(filesystem)
+    if minor is None:
+        where = f"{filesystem.resource}/{filesystem.volume}"
+        return Elsewhere(disk, f"{disk.target} is {disk.source}, and {where} below {filesystem.mount} is not up")
+    return OnDrbd(disk, filesystem.resource, filesystem.volume, minor, filesystem)
+
+
+def filesystems_of(domain: Domain, view: HostView) -> tuple[Filesystem, ...]:
+    """The declared file systems a guest has disks on, one or none as a rule. By words alone: no answer is needed."""
+    files = [str(disk.source) for disk in domain.disks if disk.source_type == "file" and disk.source is not None]
+    return tuple(one for one in view.filesystems if any(one.holds(file) for file in files))
+
+
+def guest_filesystem(snapshot: Snapshot, guest: str) -> Filesystem | None:
+    """The same of a guest by name, as whichever host knows it has it defined."""
+    for view in snapshot.views.values():
+        domain = None if isinstance(view.libvirt, Unknown) else view.libvirt.domain(guest)
+        if domain is not None and (found := filesystems_of(domain, view)):
+            return found[0]
+    return None
+
+
 def resources_of(domain: Domain, view: HostView) -> tuple[str, ...]:
     """The resources that back a guest, each once, in the order of its disks. All their volumes move with it."""
     return tuple(dict.fromkeys(spot.resource for spot in placements(domain, view) if isinstance(spot, OnDrbd)))
 
 
-def tenants(libvirt: LibvirtView, drbd: DrbdView, resource: str) -> tuple[Domain, ...]:
-    """The guests one host knows with any disk on a resource, read-only disks included: each holds the device open."""
+def tenants(view: HostView, resource: str) -> tuple[Domain, ...]:
+    """The guests one host knows with any disk on a resource, read-only disks included: each holds the device open.
+
+    None when the host does not say.
+    """
+    libvirt, drbd, filesystems = view.libvirt, view.drbd, view.filesystems
+    if isinstance(libvirt, Unknown) or isinstance(drbd, Unknown):
+        return ()
     return tuple(
         domain
         for domain in libvirt.domains
-        if any(isinstance(spot := place(disk, drbd), OnDrbd) and spot.resource == resource for disk in domain.disks)
+        if any(
+            isinstance(spot := place(disk, drbd, filesystems), OnDrbd) and spot.resource == resource
+            for disk in domain.disks
+        )
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dualsrm.checks import Move, blocking, check_move
+from dualsrm.checks import WITH_ITS_GROUP, Move, blocking, check_move
 from dualsrm.checks.readiness import check_failover_ready
-from dualsrm.discovery import resources_of
+from dualsrm.discovery import guest_filesystem, resources_of
 from dualsrm.generations import split_resources
 from dualsrm.model import DrbdView, Finding, LockHolder, MoveFacts, Resource, Snapshot, Unknown
 
@@ -142,11 +142,16 @@ _PARTS = 3
 
 def _host(snapshot: Snapshot, host: str) -> HostLine:
     view = snapshot.view(host)
+    trouble = [
+        f"{one} is mounted on both hosts, which destroys it"
+        for one in snapshot.pair.filesystems
+        if all(seen.mounted(one) is True for seen in snapshot.views.values())
+    ]
     unseen = [part for part in (view.drbd, view.libvirt, view.system) if isinstance(part, Unknown)]
     version = None if isinstance(view.drbd, Unknown) else view.drbd.version
-    trouble = tuple(dict.fromkeys(part.why for part in unseen))
+    trouble += [part.why for part in unseen]
     clones = () if isinstance(view.libvirt, Unknown) else view.libvirt.clones
-    return HostLine(host, version, trouble, silent=len(unseen) == _PARTS, clones=clones)
+    return HostLine(host, version, tuple(dict.fromkeys(trouble)), silent=len(unseen) == _PARTS, clones=clones)
 
 
 def _guest(snapshot: Snapshot, guest: str, unfinished: str | None, *, wanted: bool) -> GuestLine:
@@ -170,7 +175,9 @@ def _guest(snapshot: Snapshot, guest: str, unfinished: str | None, *, wanted: bo
         move = Move(guest, active[0], snapshot.pair.other(active[0]))
         not_asked = Unknown("status does not ask")
         checked = check_move(snapshot, move, MoveFacts(not_asked, not_asked), unfinished)
-        findings = tuple(finding for finding in checked if finding.check not in ASKED_BETWEEN_HOSTS)
+        # A guest on a file system moves cold with its group: whether it could alone, live, is not the question.
+        unasked = WITH_ITS_GROUP if guest_filesystem(snapshot, guest) else ASKED_BETWEEN_HOSTS
+        findings = tuple(finding for finding in checked if finding.check not in unasked)
         if_lost = check_failover_ready(snapshot, move, checked)
     return GuestLine(
         guest=guest,

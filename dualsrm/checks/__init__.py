@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dualsrm.checks.case import Case, Move, guarded
-from dualsrm.checks.registry import REGISTRY, Check
+from dualsrm.checks.registry import LIVE_ONLY, REGISTRY, WITH_ITS_GROUP, Check
 from dualsrm.checks.resolve import resolve_move
 from dualsrm.model import Finding, MoveFacts, Snapshot
 
-__all__ = ["REGISTRY", "Check", "Move", "blocking", "check_move", "resolve_move"]
+__all__ = ["LIVE_ONLY", "REGISTRY", "WITH_ITS_GROUP", "Check", "Move", "blocking", "check_move", "resolve_move"]
 
 
 def check_move(snapshot: Snapshot, move: Move, facts: MoveFacts, unfinished: str | None) -> tuple[Finding, ...]:

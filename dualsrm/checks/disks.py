@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dualsrm.checks.case import Case, Findings, failed, on, passed, warning
-from dualsrm.discovery import Elsewhere, OnDrbd, is_empty, is_writable, place, tenants, writable_disks
-from dualsrm.model import Disk, Domain, DrbdView, Finding
+from dualsrm.discovery import Elsewhere, OnDrbd, Placement, is_empty, is_writable, place, tenants, writable_disks
+from dualsrm.model import Domain, Finding
 
 _SAFE_CACHES = ("none", "directsync")
 """Modes in which no host cache holds what the guest wrote; libvirt refuses every other without UNSAFE."""
@@ -75,19 +75,20 @@ def read_only_disks(case: Case) -> Findings:
     """An ISO in the drive stops the move as surely as a missing disk: QEMU on the target cannot open it."""
     domain, source = case.domain(), case.move.source
     drbd = case.drbd(source)
+    filesystems = case.snapshot.view(source).filesystems
     moving = case.resources() if writable_disks(domain) else ()
     disks = [disk for disk in domain.disks if not is_writable(disk) or is_empty(disk)]
     for disk in disks:
-        yield _read_only(disk, domain, source, drbd, moving)
+        yield _read_only(place(disk, drbd, filesystems), domain, source, moving)
     if not disks:
         yield passed(domain.name, "no read-only disk")
 
 
-def _read_only(disk: Disk, domain: Domain, source: str, drbd: DrbdView, moving: tuple[str, ...]) -> Finding:
+def _read_only(spot: Placement, domain: Domain, source: str, moving: tuple[str, ...]) -> Finding:
+    disk = spot.disk
     subject = f"{disk.target} of {domain.name}"
     if is_empty(disk):
         return passed(subject, "empty drive")
-    spot = place(disk, drbd)
     if isinstance(spot, OnDrbd) and spot.resource in moving:
         return passed(subject, f"{disk.source} is {spot.resource}/{spot.volume}, which moves along")
     if disk.source_type == "network":
@@ -117,10 +118,13 @@ def resource_not_shared(case: Case) -> Findings:
 def _others(case: Case, resource: str) -> Findings:
     guest = case.move.guest
     for host in case.ends:
-        libvirt, drbd = case.libvirt(host), case.drbd(host)
-        for domain in tenants(libvirt, drbd, resource):
-            if domain.name == guest:
-                continue
+        case.libvirt(host), case.drbd(host)  # nobody knows: then this is not known either
+        together = {
+            one for found in case.snapshot.pair.filesystems if found.resource == resource for one in found.guests
+        }
+        for domain in tenants(case.snapshot.view(host), resource):
+            if domain.name == guest or {guest, domain.name} <= together:
+                continue  # those of one file system move as one
             seen = f"{domain.name} on {host} has a disk on {resource} too ({domain.state.value})"
             if domain.state.active:
                 why = f"Moving {guest} would move the ground under {domain.name}, which holds the resource open."

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dualsrm.checks.case import PROBE, failed, on, passed, unknown, warning
+from dualsrm.checks.filesystem import ready_to_start
 from dualsrm.checks.start import disks_on_drbd, neighbours
-from dualsrm.discovery import resources_of
+from dualsrm.discovery import filesystems_of, resources_of
 from dualsrm.generations import stands_alone
 from dualsrm.model import (
     Domain,
@@ -206,7 +207,8 @@ def _guest(
     if domain.state.active:
         yield _active(ask, domain)
         return
-    yield from disks_on_drbd(view.drbd, domain, ask.to)
+    yield from disks_on_drbd(view, domain, ask.to)
+    yield from ready_to_start(snapshot, filesystems_of(domain, view), ask.to)
     names = resources_of(domain, view)
     if not names:
         why = f"What it had on {ask.lost} is not here."

@@ -22,6 +22,7 @@ OF_A_MOVE: Final = frozenset(
         "disks-on-drbd",
         "disks-same-on-target",
         "read-only-disks",
+        "filesystem",
         "resource-up",
         "replication-connected",
         "disks-up-to-date",

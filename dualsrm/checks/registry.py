@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dualsrm.checks import disks, guest, hosts, policy, quarantine, replication, target
+from dualsrm.checks import disks, filesystem, guest, hosts, policy, quarantine, replication, target
 from dualsrm.checks.case import Run
 
 
@@ -35,6 +35,10 @@ REGISTRY: tuple[Check, ...] = (
     Check("disk-cache", "no host cache below a writable disk", disks.caches_safe),
     Check("read-only-disks", "no medium that stays behind", disks.read_only_disks),
     Check("resource-not-shared", "no other guest on the guest's resources", disks.resource_not_shared),
+    Check(
+        "filesystem", "the file system of its group is mounted once, and not at boot", filesystem.filesystem_in_order
+    ),
+    Check("moves-alone", "the guest shares no file system with others", filesystem.moves_alone),
     Check("resource-up", "the guest's resources are up on both hosts", replication.resource_up),
     Check("replication-connected", "Connected, seen from both ends", replication.replication_connected),
     Check("replication-established", "no resync, verify or pause on any volume", replication.replication_established),
@@ -58,3 +62,10 @@ REGISTRY: tuple[Check, ...] = (
     Check("separate-networks", "memory and replication take different networks", hosts.separate_migration_network),
     Check("clocks", "the hosts' clocks agree", hosts.clocks_agree),
 )
+
+LIVE_ONLY = frozenset({"peer-link", "cpu-compatible", "versions", "separate-networks", "disk-cache", "fence-handler"})
+"""Checks of what only a live move does: libvirt talks to libvirt, a running guest changes its CPU, two hosts have its
+disks open."""
+
+WITH_ITS_GROUP = LIVE_ONLY | {"moves-alone"}
+"""Checks that say nothing about a guest that moves cold with all of its group."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dualsrm.checks.case import PROBE, failed, on, passed, unknown, warning
 from dualsrm.checks.start import disks_on_drbd
 from dualsrm.checks.target import memory_needed
-from dualsrm.discovery import resources_of
+from dualsrm.discovery import filesystems_of, resources_of
 from dualsrm.model import Domain, Finding, Maybe, Pair, RehearsalView, Resource, Role, Snapshot, Unknown
 from dualsrm.replication import disks_differ, replication_differs
 
@@ -67,7 +67,12 @@ def _guest(snapshot: Snapshot, host: str, guest: str, obstacle: Maybe[str]) -> I
     if domain.state.active:
         why = f"A failover to {host} is rehearsed there while the guest is elsewhere."
         yield failed(guest, f"it is {domain.state} on {host}", why, "dualsrm status")
-    yield from disks_on_drbd(view.drbd, domain, host)
+    yield from disks_on_drbd(view, domain, host)
+    for filesystem in filesystems_of(domain, view):
+        why = "A clone would have to mount a snapshot of it; of a file's guest alone that is not done."
+        yield failed(
+            guest, f"its disk is a file below {filesystem.mount}", why, "rehearse guests whose disks are volumes"
+        )
     names = resources_of(domain, view)
     if not names:
         why = "There is nothing to take a snapshot of."

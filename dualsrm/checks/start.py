@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dualsrm.checks.case import PROBE, UNKNOWN_BLOCKS, failed, lines, on, passed, unknown, warning
+from dualsrm.checks.filesystem import ready_to_start
 from dualsrm.checks.quarantine import not_quarantined
-from dualsrm.discovery import Elsewhere, OnDrbd, place, placements, tenants, writable_disks
+from dualsrm.discovery import Elsewhere, OnDrbd, filesystems_of, placements, tenants
 from dualsrm.generations import is_split
 from dualsrm.model import (
     ConnectionState,
@@ -20,6 +21,7 @@ from dualsrm.model import (
     Domain,
     DrbdView,
     Finding,
+    HostView,
     LibvirtView,
     LockHolder,
     Resource,
@@ -82,7 +84,7 @@ def _same_disks(snapshot: Snapshot, name: str) -> Iterator[Finding]:
         domain = None if isinstance(view.libvirt, Unknown) else view.libvirt.domain(name)
         if domain is not None and not isinstance(view.drbd, Unknown):
             found[host] = {
-                spot.disk.target: (spot.resource, spot.volume) if isinstance(spot, OnDrbd) else spot.disk.source
+                spot.disk.target: spot.what if isinstance(spot, OnDrbd) else spot.disk.source
                 for spot in placements(domain, view)
             }
     first, *others = found.values() or ({},)
@@ -94,8 +96,13 @@ def _same_disks(snapshot: Snapshot, name: str) -> Iterator[Finding]:
 
 
 def _disk_words(disks: Mapping[str, object]) -> str:
-    words = [f"{target} is {'/'.join(map(str, at)) if isinstance(at, tuple) else at}" for target, at in disks.items()]
+    words = [f"{target} is {_place(at) if isinstance(at, tuple) else at}" for target, at in disks.items()]
     return ", ".join(words) or "no disk"
+
+
+def _place(at: tuple[object, ...]) -> str:
+    resource, volume, path = at
+    return f"{path} on {resource}/{volume}" if path else f"{resource}/{volume}"
 
 
 def _disks(snapshot: Snapshot, domain: Domain, here: str) -> Iterator[Finding]:
@@ -106,13 +113,13 @@ def _disks(snapshot: Snapshot, domain: Domain, here: str) -> Iterator[Finding]:
             yield unknown(host, f"DRBD of {host} gave no answer: {view.why}", UNKNOWN_BLOCKS, on(host, *PROBE["drbd"]))
     drbd = snapshot.view(here).drbd
     if not isinstance(drbd, Unknown):
-        yield from disks_on_drbd(drbd, domain, here)
+        yield from disks_on_drbd(snapshot.view(here), domain, here)
+        yield from ready_to_start(snapshot, filesystems_of(domain, snapshot.view(here)), here)
 
 
-def disks_on_drbd(drbd: DrbdView, domain: Domain, here: str) -> Iterator[Finding]:
+def disks_on_drbd(view: HostView, domain: Domain, here: str) -> Iterator[Finding]:
     """Each disk leads to a resource that is up on this host."""
-    for disk in writable_disks(domain):
-        found = place(disk, drbd)
+    for found in placements(domain, view):
         if isinstance(found, Elsewhere):
             why = "Its content may be another one there, or there may be none."
             yield failed(domain.name, f"on {here}, {found.why}", why, on(here, "drbdadm", "status"))
@@ -151,12 +158,12 @@ def neighbours(snapshot: Snapshot, name: str, domain: Domain, here: str) -> Iter
         view = snapshot.view(host)
         if isinstance(view.libvirt, Unknown) or isinstance(view.drbd, Unknown):
             continue  # said above
-        mine = {(spot.resource, spot.volume) for spot in placements(domain, view) if isinstance(spot, OnDrbd)}
-        for other in tenants(view.libvirt, view.drbd, name):
+        mine = [spot for spot in placements(domain, view) if isinstance(spot, OnDrbd)]
+        for other in tenants(view, name):
             if other.uuid == domain.uuid or not other.state.active:
                 continue
-            theirs = {(spot.resource, spot.volume) for spot in placements(other, view) if isinstance(spot, OnDrbd)}
-            if host != here or mine & theirs:
+            theirs = [spot for spot in placements(other, view) if isinstance(spot, OnDrbd)]
+            if host != here or any(one.collides(spot) for one in mine for spot in theirs):
                 seen = f"{other.name} runs on it"
                 why = "Two guests would write to one device, or on two hosts to one resource."
                 yield failed(f"{name} on {host}", seen, why, shlex.join(("dualsrm", "stop", "--", other.name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import click
@@ -49,6 +50,7 @@ def migrate_group(
     *,
     jobs: int | None,
     keep_going: bool,
+    cold: bool,
     cold_after_live: bool | None,
     dry_run: bool,
     as_json: bool,
@@ -59,7 +61,7 @@ def migrate_group(
         first, second = pair.hosts
         raise UsageError(f"{to} is no host of pair {pair.name}", fix=f"name {first} or {second}")
     target = to or target_of(session.environment([pair]), pair, group)
-    asked = Asked(target, group.guests, keep_going, jobs or session.settings.evacuation.jobs)
+    asked = Asked(target, group.guests, keep_going, jobs or session.settings.evacuation.jobs, cold)
     return move_several(session, pair, asked, group, cold_after_live=cold_after_live, dry_run=dry_run, as_json=as_json)
 
 
@@ -75,7 +77,7 @@ def move_several(
 ) -> int:
     """Look and show, or look and do."""
     groups, state = tuple(session.settings.groups.values()), session.state_directory
-    policy = policy_of(session, cold_after_live=cold_after_live)
+    policy = dataclasses.replace(policy_of(session, cold_after_live=cold_after_live), said_cold=asked.cold)
     with progress_observer(quiet=as_json) as observer:
         environment = session.environment([pair], observer)
         look = partial(prepare_moves, environment, pair, asked, groups, state_directory=state)

@@ -9,7 +9,7 @@ from functools import partial
 from dualsrm.cli.progress import progress_observer
 from dualsrm.cli.session import Session
 from dualsrm.cli.several import Planned, Shown, policy_of, tell
-from dualsrm.engine.group_look import Estate, PreparedGroup, look_before_start, look_before_stop
+from dualsrm.engine.group_look import Estate, PreparedGroup, apart_of, look_before_start, look_before_stop
 from dualsrm.engine.group_run import Act, Frame, carry_out_several, starting, stopping
 from dualsrm.engine.several import Work
 from dualsrm.errors import UsageError
@@ -87,6 +87,7 @@ def _do(
                     act=act(frame, operation),
                     host=host,
                     await_ready=verb is GroupVerb.START,
+                    apart=apart_of(group),
                 )
 
             prepared, report = carry_out_several(

@@ -49,17 +49,21 @@ def migrate(
 
     With --cold it is shut down and started there; if it does not start, it is started here again.
 
-    Every guest of a group, in --jobs at once: as its group says, live or cold.
+    Every guest of a group, in --jobs at once: as its group says, live or cold. A group with a file system moves as one,
+    cold: all its guests are shut down, it is unmounted here and mounted there, and they are started.
     """
     if (group := session.group(guest)) is not None:
-        if cold:
-            raise click.UsageError("--cold is for one GUEST; a group says `cold` in the configuration")
+        if cold and group.filesystem is None:
+            raise click.UsageError(
+                "--cold is for one GUEST or a group with a file system; another group says `cold` in the configuration"
+            )
         return migrate_group(
             session,
             group,
             to,
             jobs=jobs,
             keep_going=keep_going,
+            cold=cold,
             cold_after_live=None if on_failure is None else on_failure == "cold",
             dry_run=dry_run,
             as_json=as_json,

@@ -7,6 +7,7 @@ allowed there, because an operator who is told one fault a run gives up on the t
 
 from __future__ import annotations
 
+from dualsrm.config.filesystem import FilesystemSection
 from dualsrm.config.groups import GroupSection, GuestShutdownSection, HookSection, ReadySection
 from dualsrm.config.load import DEFAULT_PATH, PATH_VARIABLE, load
 from dualsrm.config.schema import (
@@ -28,6 +29,7 @@ __all__ = [
     "PATH_VARIABLE",
     "Document",
     "EvacuationSettings",
+    "FilesystemSection",
     "GroupSection",
     "GuestShutdownSection",
     "HookSection",

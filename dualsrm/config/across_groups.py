@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePosixPath
 from typing import Any
 
 from dualsrm.config.across import tables
@@ -22,6 +23,7 @@ def group_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _members(groups)
     yield from _guests_named(groups)
     yield from _order(groups)
+    yield from _filesystems(groups)
 
 
 def _words(section: Mapping[str, Any], key: str) -> list[str]:
@@ -81,6 +83,33 @@ def _no_member(key: tuple[str, ...], guest: str, members: list[str]) -> Problem:
     known = ", ".join(members) or "the group's guests"
     return Problem(key, f"found {short(guest)}, which is no guest of the group{did_you_mean(guest, members)};"
                         f" allowed are {known}")  # fmt: skip
+
+
+def _filesystems(groups: _Tables) -> Iterator[Problem]:
+    """Each volume holds one file system, and none is mounted at or below another one of its pair."""
+    seen: dict[str, dict[str, Any]] = {}
+    for group, section in groups.items():
+        found = section.get("filesystem")
+        if not isinstance(found, dict):
+            continue
+        for other, theirs in seen.items():
+            if section.get("pair") != groups[other].get("pair"):
+                continue
+            if found.get("resource") == theirs.get("resource"):
+                seen_here = (
+                    f"found {short(found.get('resource'))}, which group {other} has; a resource moves as a whole"
+                )
+                yield Problem(("groups", group, "filesystem", "resource"), seen_here)
+            mine, yours = (one.get("mount") for one in (found, theirs))
+            if isinstance(mine, str) and isinstance(yours, str) and _nested(mine, yours):
+                seen_here = f"found {short(mine)}, and group {other} has {short(yours)}; allowed are paths side by side"
+                yield Problem(("groups", group, "filesystem", "mount"), seen_here)
+        seen[group] = found
+
+
+def _nested(one: str, other: str) -> bool:
+    first, second = PurePosixPath(one), PurePosixPath(other)
+    return first == second or first in second.parents or second in first.parents
 
 
 def _order(groups: _Tables) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from dualsrm.config.filesystem import FilesystemSection
 from dualsrm.config.section import Section
 from dualsrm.config.values import Address, Endpoint, GuestName, HttpUrl, Program, VariableName
 from dualsrm.model.groups import (
@@ -136,6 +137,10 @@ class GroupSection(Section):
         default_factory=dict, description="By guest: how it is stopped, where it differs from [shutdown]."
     )
 
+    filesystem: FilesystemSection | None = Field(
+        default=None, description="The file system its guests' disks are files on; it moves with all of them."
+    )
+
     def group(self, name: str) -> Group:
         """The same for the engine."""
         return Group(
@@ -151,4 +156,5 @@ class GroupSection(Section):
             hooks=tuple(one.hook for one in self.hooks),
             cold=ColdMove(self.cold),
             shutdown={guest: Shutdown(one.deadline_s, one.destroy) for guest, one in self.shutdown.items()},
+            filesystem=self.filesystem.filesystem(name, self.guests) if self.filesystem is not None else None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +17,7 @@ from dualsrm.config.problems import NOTHING_DONE, Problem, key_problem, refusal
 from dualsrm.config.schema import Document
 from dualsrm.config.settings import Settings
 from dualsrm.errors import ConfigError
-from dualsrm.model import Host, Pair
+from dualsrm.model import Filesystem, Group, Host, Pair
 
 DEFAULT_PATH = Path("/etc/dualsrm/dualsrm.toml")
 PATH_VARIABLE = "DUALSRM_CONFIG"
@@ -71,7 +72,11 @@ def _read(path: Path) -> str:
 
 def _settings(path: Path, document: Document) -> Settings:
     hosts = {name: Host(name=name, **section.model_dump()) for name, section in document.hosts.items()}
-    pairs = {name: Pair(name, (section.hosts[0], section.hosts[1])) for name, section in document.pairs.items()}
+    groups = {name: section.group(name) for name, section in document.groups.items()}
+    pairs = {
+        name: Pair(name, (section.hosts[0], section.hosts[1]), _filesystems(name, groups))
+        for name, section in document.pairs.items()
+    }
     return Settings(
         path=path,
         ssh=document.ssh,
@@ -82,5 +87,10 @@ def _settings(path: Path, document: Document) -> Settings:
         state=document.state,
         hosts=MappingProxyType(hosts),
         pairs=MappingProxyType(pairs),
-        groups=MappingProxyType({name: section.group(name) for name, section in document.groups.items()}),
+        groups=MappingProxyType(groups),
     )
+
+
+def _filesystems(pair: str, groups: Mapping[str, Group]) -> tuple[Filesystem, ...]:
+    declared = (group.filesystem for group in groups.values() if group.pair == pair)
+    return tuple(one for one in declared if one is not None)

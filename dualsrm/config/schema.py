@@ -8,6 +8,7 @@ from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from dualsrm.config.filesystem import FilesystemSection
 from dualsrm.config.groups import GroupSection, GuestShutdownSection, HookSection, ReadySection
 from dualsrm.config.section import Section
 from dualsrm.config.values import AbsolutePath, Address, Login, MigrationAddress, Name, PeerUri, WhenLate
@@ -221,6 +222,7 @@ _SECTIONS: Mapping[Key, type[Section]] = {
     ("groups", _ANY, "ready"): ReadySection,
     ("groups", _ANY, "hooks"): HookSection,
     ("groups", _ANY, "shutdown"): GuestShutdownSection,
+    ("groups", _ANY, "filesystem"): FilesystemSection,
     ("ssh",): SshSettings,
     ("migration",): MigrationSettings,
     ("migration", "schedule"): ScheduleStep,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
+_RESOURCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}", re.ASCII)
+_NO_OPTIONS = ("ro", "bind", "rbind", "move", "remount", "noauto", "auto", "loop", "offset")
 NAME_RULE = "letters, digits, dot, dash and underscore, a letter or digit first, 64 at most: it becomes a file name"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -130,6 +133,29 @@ def _program(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _resource_name(value: str) -> str:
+    if value == "all" or not _RESOURCE.fullmatch(value):
+        raise ValueError("allowed is a resource's name as `drbdadm sh-resources` shows it")
+    return value
+
+
+def _mount_point(value: str) -> str:
+    path = PurePosixPath(value)
+    if str(path) != value or ".." in path.parts or not re.fullmatch(r"/[A-Za-z0-9_./@+-]*", value):
+        raise ValueError("allowed is an absolute path of letters, digits and . _ - + @, without .. or a closing slash")
+    if len(path.parts) < 2:  # noqa: PLR2004 - the root and one name
+        raise ValueError("allowed is a directory of its own, not /")
+    return value
+
+
+def _mount_option(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.:/=+-]{0,127}", value):
+        raise ValueError("allowed is one option without commas, e.g. noatime or data=ordered")
+    if value.partition("=")[0] in _NO_OPTIONS:
+        raise ValueError("it must not be mounted read-only, elsewhere or later: guests write there")
+    return value
+
+
 def _variable_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value.startswith("DUALSRM_"):
         raise ValueError("allowed is a variable's name, and not one of dualsrm's own (DUALSRM_...)")
@@ -147,4 +173,7 @@ GuestName: TypeAlias = Annotated[str, AfterValidator(_guest_name)]
 Endpoint: TypeAlias = Annotated[str, AfterValidator(_endpoint)]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
 Program: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_program)]
+ResourceName: TypeAlias = Annotated[str, AfterValidator(_resource_name)]
+MountPoint: TypeAlias = Annotated[str, AfterValidator(_mount_point)]
+MountOption: TypeAlias = Annotated[str, AfterValidator(_mount_option)]
 VariableName: TypeAlias = Annotated[str, AfterValidator(_variable_name)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from dualsrm.checks import blocking
 from dualsrm.checks.resolve import no_such_guest
 from dualsrm.checks.start import check_start
-from dualsrm.discovery import GuestLocation, guest_location, resources_of, tenants
+from dualsrm.discovery import GuestLocation, filesystems_of, guest_location, resources_of, tenants
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import interrupted
 from dualsrm.engine.move import must_be_persistent
@@ -20,7 +20,7 @@ from dualsrm.engine.observe import observe
 from dualsrm.engine.operation import carry_out
 from dualsrm.engine.run import Run
 from dualsrm.errors import ExitCode, HostUnreachable, Refused, UsageError
-from dualsrm.model import Domain, DomainState, Finding, Pair, Role, Snapshot, Unknown
+from dualsrm.model import Domain, DomainState, Filesystem, Finding, Pair, Role, Snapshot, Unknown
 from dualsrm.plan.cold import ColdGoal, Patience, plan_give_back, plan_start, plan_stop
 from dualsrm.plan.steps import Plan
 
@@ -164,6 +164,7 @@ def prepare_start(
         primary_here=tuple(name for side, name in primary if side == goal.here),
         primary_there=tuple(name for side, name in primary if side == goal.there),
         defined=here in location.defined_on,
+        mounted=tuple(one for one in goal.filesystems if snapshot.view(here).mounted(one) is True),
     )
     return Prepared(Verb.START, goal, findings, plan)
 
@@ -268,11 +269,14 @@ _NEXT: Mapping[ColdState, str] = {
 def _goal(snapshot: Snapshot, guest: str, here: str) -> ColdGoal:
     """The resources as either host resolves the guest's disks: the one where it is not defined resolves none."""
     resources: dict[str, None] = {}
+    filesystems: dict[Filesystem, None] = {}
     for view in snapshot.views.values():
         domain = None if isinstance(view.libvirt, Unknown) else view.libvirt.domain(guest)
         if domain is not None:
             resources.update(dict.fromkeys(resources_of(domain, view)))
-    return ColdGoal(guest, _domain(snapshot, guest, here).uuid, tuple(resources), here, snapshot.pair.other(here))
+            filesystems.update(dict.fromkeys(filesystems_of(domain, view)))
+    uuid, there = _domain(snapshot, guest, here).uuid, snapshot.pair.other(here)
+    return ColdGoal(guest, uuid, tuple(resources), here, there, tuple(filesystems))
 
 
 def _domain(snapshot: Snapshot, guest: str, first: str) -> Domain:
@@ -334,10 +338,7 @@ def _must_be_idle(domain: Domain, host: str) -> None:
 
 def _in_use(snapshot: Snapshot, goal: ColdGoal, host: str, resource: str) -> bool:
     """Whether another guest has the resource open there: then it stays Primary."""
-    view = snapshot.view(host)
-    if isinstance(view.libvirt, Unknown) or isinstance(view.drbd, Unknown):
-        return False
-    others = tenants(view.libvirt, view.drbd, resource)
+    others = tenants(snapshot.view(host), resource)
     return any(one.state.active for one in others if one.name != goal.guest)
 
 

@@ -18,6 +18,7 @@ from dualsrm.engine.rehearsal_acts import rehearsal_differs
 from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
 from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
+from dualsrm.plan.filesystem_steps import MountedIs
 from dualsrm.plan.peer_steps import Lifted, PeerCondition
 from dualsrm.plan.rehearsal_steps import OnRehearsal, SnapshotGone
 from dualsrm.plan.split_steps import DataIs, SnapshotTaken, SplitOnDrbd
@@ -64,6 +65,8 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
     for condition in conditions:
         if isinstance(condition, OnGuest):
             looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
+        elif isinstance(condition, MountedIs):
+            looks.append(partial(_look_at_mount, environment.ports[condition.host], condition))
         elif isinstance(condition, SnapshotTaken | DataIs):
             looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
         elif isinstance(condition, OnRehearsal):
@@ -116,6 +119,19 @@ def _look_at_note(port: HostPort, peer: Host, condition: PeerCondition) -> list[
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False)]
     return [Unmet(condition, seen)] if seen else []
+
+
+def _look_at_mount(port: HostPort, condition: MountedIs) -> list[Unmet]:
+    """The device decides, not the path: mounted elsewhere as well it could not be demoted."""
+    try:
+        minor = port.drbd().minor_below(condition.filesystem)
+        found = [] if minor is None else [one.point for one in port.mounts().of_minor(minor)]
+    except DualsrmError as error:
+        return [Unmet(condition, error.seen, asked=False)]
+    if minor is None:
+        return [Unmet(condition, f"{condition.filesystem.resource} is not up")] if condition.mounted else []
+    wanted = [condition.filesystem.mount] if condition.mounted else []
+    return [] if found == wanted else [Unmet(condition, f"it is mounted at {', '.join(found) or 'no place'}")]
 
 
 def _note_differs(condition: PeerCondition, noted: Noted) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dualsrm.checks import Move, blocking, check_move
+from dualsrm.checks import LIVE_ONLY, Move, blocking, check_move
 from dualsrm.checks.target import memory_needed
 from dualsrm.discovery import guest_location, resources_of
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.group_move import group_findings
 from dualsrm.engine.journal import Took, interrupted, moves
-from dualsrm.engine.move import LIVE_ONLY
 from dualsrm.engine.observe import observe
 from dualsrm.errors import HostUnreachable, Refused, UsageError
 from dualsrm.model import ColdMove, Domain, Finding, Group, MoveFacts, Pair, Snapshot, Unknown
 from dualsrm.overview import ASKED_BETWEEN_HOSTS
-from dualsrm.plan.order import Order, order_of
+from dualsrm.plan.order import Order, Unit, order_of
 from dualsrm.plan.schedule import Slot, foretell
 
 
@@ -30,6 +30,8 @@ class Asked:
     """These; None: all that are active on the other host."""
     keep_going: bool = False
     jobs: int = 1
+    cold: bool = False
+    """Groups that cannot move live may move cold, whatever they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class PreparedMoves:
     source: str
     target: str
     going: tuple[Going, ...]
-    """In the order in which they go."""
+    """In the order in which they go; a group with a file system is one of them, under its name."""
     staying: tuple[Staying, ...]
     order: Order
     against: str
@@ -95,8 +97,14 @@ def prepare_moves(
     order = order_of((one for one in groups if one.pair == pair.name), ((pair.name, name) for name in names))
     left = interrupted(state_directory, pair.name)
     known = moves(state_directory, pair.name)
-    move = _Look(snapshot, source, asked.target, left[0].operation if left else None, known)
-    going = tuple(move.guest(guest, unit.group) for unit in order.units for guest in unit.guests)
+    move = _Look(snapshot, source, asked.target, left[0].operation if left else None, known, asked.cold)
+    with_filesystem = {unit.name: unit for unit in order.units if unit.group and unit.group.filesystem}
+    order = _as_one(order)
+    going = tuple(
+        move.group(with_filesystem[unit.name]) if unit.name in with_filesystem else move.guest(guest, unit.group)
+        for unit in order.units
+        for guest in unit.guests
+    )
     full = _no_room(snapshot, source, asked.target, names)
     against = [f"{one.guest}: {_words(one.against)}" for one in going if one.against] + ([full] if full else [])
     fixes = [finding.fix for one in going for finding in one.against if finding.fix]
@@ -113,6 +121,14 @@ def prepare_moves(
         resources=_resources(snapshot, source, names),
         one_at_a_time=bool(full),
     )
+
+
+def _as_one(order: Order) -> Order:
+    """A group with a file system goes as one, under its own name: its guests cannot go one by one."""
+    units = (
+        replace(unit, guests=(unit.name,)) if unit.group and unit.group.filesystem else unit for unit in order.units
+    )
+    return replace(order, units=tuple(units))
 
 
 def _fix(fixes: Sequence[str]) -> str:
@@ -168,6 +184,7 @@ class _Look:
     target: str
     unfinished: str | None
     known: tuple[Took, ...]
+    cold: bool
 
     def guest(self, guest: str, group: Group | None) -> Going:
         """The checks that ask no host anew, and how long it may take."""
@@ -180,6 +197,12 @@ class _Look:
         method = "cold" if is_cold else "live"
         name = group.name if group else None
         return Going(guest, name, method, cold if is_cold else live, self._seconds(guest, method))
+
+    def group(self, unit: Unit) -> Going:
+        """The same for a group that moves with its file system."""
+        assert unit.group is not None  # noqa: S101 - of such a unit
+        found = group_findings(self.snapshot, unit.group, unit.guests, self.source, self.unfinished, cold=self.cold)
+        return Going(unit.name, unit.name, "cold", blocking(found), self._seconds(unit.name, "cold"))
 
     def _seconds(self, guest: str, method: str) -> float | None:
         """Its own last move, or else the middle of all there were."""

@@ -26,9 +26,10 @@ from dualsrm.engine.split_acts import act
 from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
 from dualsrm.model import Fenced, Window
 from dualsrm.outcome import Outcome
+from dualsrm.plan.filesystem_steps import CheckFilesystem, FilesystemCommand, Mount, MountedIs, Unmount
 from dualsrm.plan.peer_steps import AwaitResync, ConfirmOff, Fence, LiftQuarantine, PeerCommand
-from dualsrm.plan.rehearsal_steps import StartClone
-from dualsrm.plan.split_steps import Connect, Disconnect, TakeSnapshot, Target
+from dualsrm.plan.rehearsal_steps import RehearsalCommand, StartClone
+from dualsrm.plan.split_steps import Connect, Disconnect, SplitCommand, TakeSnapshot, Target
 from dualsrm.plan.steps import (
     Arm,
     Command,
@@ -189,9 +190,15 @@ class Executor:
                 refused = self._perform_all(name, do)
 
     def _held_by(self, missing: Sequence[Unmet]) -> str:
-        """Who holds devices open that should have been demoted; empty when that is not the matter or cannot be seen."""
+        """Who holds open what should have been unmounted or demoted; empty when that is not the matter or not seen."""
         holders: dict[str, None] = {}
         for condition in (one.condition for one in missing):
+            if isinstance(condition, MountedIs) and not condition.mounted:
+                try:
+                    users = self._environment.ports[condition.host].mount_users(condition.filesystem)
+                    holders.update(dict.fromkeys(users))
+                except DualsrmError:
+                    continue
             if isinstance(condition, RoleIs) and not condition.primary:
                 try:
                     port = self._environment.ports[condition.host]
@@ -231,12 +238,10 @@ class Executor:
                     port.start(guest)
                 case Fence() | ConfirmOff() | LiftQuarantine():
                     self._about_peer(port, command)
-                case TakeSnapshot() | Disconnect() | Connect():
-                    act(port, command)
                 case MigrateLive() | ShutDown() | AwaitResync():
                     raise AssertionError(f"`{command}` stands alone in its step")
                 case _:
-                    rehearse(port, command)
+                    _about_data(port, command)
 
     def _guard(self, port: HostPort, command: Arm | Disarm) -> None:
         if isinstance(command, Arm):
@@ -343,7 +348,7 @@ class Executor:
 
     def _mark_guest(self, commands: Sequence[Command]) -> None:
         now = self._environment.clock.monotonic()
-        if any(isinstance(command, ShutDown) for command in commands):
+        if any(isinstance(command, ShutDown) for command in commands) and self._down_at is None:
             self._down_at = now
         if any(isinstance(command, StartDomain) for command in commands) and self._down_at is not None:
             self._up_at = now
@@ -364,6 +369,20 @@ def _hosts_of(step: Step) -> list[str]:
     """Where it is done, or looked at; for the journal."""
     hosts = {one.host for one in step.do or step.verify}
     return sorted(hosts | {one.target for one in step.do if isinstance(one, MigrateLive)})
+
+
+def _about_data(port: HostPort, command: FilesystemCommand | SplitCommand | RehearsalCommand) -> None:
+    match command:
+        case TakeSnapshot() | Disconnect() | Connect():
+            act(port, command)
+        case CheckFilesystem(filesystem=filesystem):
+            port.check_filesystem(filesystem)
+        case Mount(filesystem=filesystem):
+            port.mount(filesystem)
+        case Unmount(filesystem=filesystem):
+            port.unmount(filesystem)
+        case _:
+            rehearse(port, command)
 
 
 def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> None:

@@ -18,9 +18,10 @@ from dualsrm.checks.failover import (
     signs_of,
     uses_device,
 )
-from dualsrm.discovery import resources_of
+from dualsrm.discovery import filesystems_of, resources_of
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Interrupted, interrupted, over
+from dualsrm.engine.observe import declared
 from dualsrm.errors import HostUnreachable, Refused, UsageError
 from dualsrm.model import (
     IN_WINDOW,
@@ -148,6 +149,7 @@ def _look(environment: Environment, pair: Pair, ask: Ask) -> _Seen:
 def snapshot_of(environment: Environment, pair: Pair, ask: Ask, view: HostView) -> Snapshot:
     """The survivor as seen, beside a host that nobody sees. Raises `HostUnreachable` when it is not seen either."""
     silent = Unknown(f"{ask.lost} is lost")
+    view = declared(pair, view)
     views = {ask.to: view, ask.lost: HostView(ask.lost, silent, silent, silent)}
     for part in (view.drbd, view.libvirt):
         if isinstance(part, Unknown):
@@ -269,11 +271,12 @@ def prepare_guest(
     names = resources_of(domain, view)
     found = _resources(view, names)
     plan = plan_failover(
-        ColdGoal(guest, domain.uuid, names, ask.to, ask.lost),
+        ColdGoal(guest, domain.uuid, names, ask.to, ask.lost, filesystems_of(domain, view)),
         already=tuple(one.name for one in found if one.role == Role.PRIMARY),
         forced=tuple(one.name for one in found if behind(one)),
         opened=tuple(one.name for one in found if _is_open(one)),
         frozen=tuple(one.name for one in found if one.suspended),
+        mounted=tuple(one for one in view.filesystems if view.mounted(one) is True),
     )
     return PreparedGuest(guest, findings, plan, names)
 

@@ -82,6 +82,12 @@ def look_before_stop(
     return PreparedGroup(group, reverse(order_of([group], ((group.pair, name) for name in group.guests))))
 
 
+def apart_of(group: Group) -> Mapping[str, frozenset[str]]:
+    """By guest, what no other may be worked on beside it: of one file system the first mounts, the last unmounts it."""
+    shared = frozenset({group.filesystem.resource}) if group.filesystem else frozenset[str]()
+    return dict.fromkeys(group.guests, shared)
+
+
 def _look(
     environment: Environment, estate: Estate, group: Group, others: Iterable[Group], *, under_lock: bool
 ) -> Mapping[str, Snapshot]:

@@ -12,6 +12,7 @@ from dualsrm.convergence import Convergence
 from dualsrm.engine.cold import run_start, run_stop
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.evacuate import PreparedMoves
+from dualsrm.engine.group_move import run_group_move
 from dualsrm.engine.group_report import GuestEnd, SeveralReport, cold_end, error_end, move_end, refused_end
 from dualsrm.engine.journal import FileJournal, ended_operations, note
 from dualsrm.engine.locks import pair_locked
@@ -40,6 +41,8 @@ class Policy:
     said_deadline_s: float | None = None
     said_destroy: bool = False
     """Said for once: they go before what a group says."""
+    said_cold: bool = False
+    """Groups with a file system may move cold, whatever they say."""
 
     def patience_of(self, group: Group | None, guest: str) -> Patience:
         """How one guest is stopped."""
@@ -150,9 +153,29 @@ def stopping(frame: Frame, policy: Policy, operation: str) -> Act:
 
 
 def moving(frame: Frame, policy: Policy, target: str, operation: str, beside: frozenset[str]) -> Act:
-    """Move a guest live, or cold where its group says so. `beside`: resources of all that are moved."""
+    """Move a guest live, or cold where its group says so; a group with a file system as one.
+
+    `beside`: resources of all that are moved.
+    """
+
+    def _move_group(world: Environment, group: Group) -> GuestEnd:
+        prepared, report = run_group_move(
+            world,
+            frame.pair,
+            group,
+            target,
+            patience_of=partial(policy.patience_of, group),
+            state_directory=frame.state_directory,
+            cold=policy.said_cold,
+            inside=operation,
+        )
+        if report is None:
+            return refused_end(group.name, group.name, prepared.findings)
+        return move_end(group.name, group.name, report)
 
     def act(world: Environment, unit: Unit, guest: str) -> GuestEnd:
+        if unit.group is not None and unit.group.filesystem is not None:
+            return _move_group(world, unit.group)
         cold = unit.group.cold if unit.group else ColdMove.NEVER
         patience = policy.patience_of(unit.group, guest)
         move = partial(

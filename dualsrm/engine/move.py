@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from dualsrm.checks import blocking, check_move, resolve_move
+from dualsrm.checks import LIVE_ONLY, blocking, check_move, resolve_move
 from dualsrm.convergence import Convergence
 from dualsrm.discovery import resources_of
 from dualsrm.engine.environment import Environment
@@ -22,10 +22,6 @@ from dualsrm.model import Domain, Finding, MoveFacts, Pair, Snapshot, Unknown
 from dualsrm.plan.cold import ColdGoal, Patience, plan_cold_move
 from dualsrm.plan.move import MoveGoal, plan_move
 from dualsrm.plan.steps import Plan
-
-LIVE_ONLY = frozenset({"peer-link", "cpu-compatible", "versions", "separate-networks", "disk-cache", "fence-handler"})
-"""Checks of what only a live move does: libvirt talks to libvirt, a running guest changes its CPU, two hosts have its
-disks open."""
 
 
 @dataclass(frozen=True, slots=True)

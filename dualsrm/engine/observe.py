@@ -28,13 +28,18 @@ def observe(environment: Environment, pair: Pair, *, guest: str | None = None, u
     seen = environment.gather(looks)
     snapshot = Snapshot(
         pair=pair,
-        views={view.name: view for view in seen if isinstance(view, HostView)},
+        views={view.name: declared(pair, view) for view in seen if isinstance(view, HostView)},
         locks=dict.fromkeys(pair.hosts)
         if under_lock
         else {lock.host: lock.holder for lock in seen if isinstance(lock, _Lock)},
         hosts={host: environment.ports[host].host for host in pair.hosts},
     )
     return _with_generations(environment, snapshot)
+
+
+def declared(pair: Pair, view: HostView) -> HostView:
+    """With the file systems of the pair's groups: a path below one leads to its resource."""
+    return replace(view, filesystems=pair.filesystems)
 
 
 def _with_generations(environment: Environment, snapshot: Snapshot) -> Snapshot:

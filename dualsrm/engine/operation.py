@@ -73,11 +73,13 @@ def carry_out(
     guest: str,
     prepare: Prepare[P],
     report: Callable[[str, P, Run, float], R],
+    run: Callable[[Environment, FileJournal, P], Run] | None = None,
     inside: str | None = None,
 ) -> tuple[P, R | None]:
     """Lock, look, and do the plan; without a report nothing was touched, because of the findings or for want of a plan.
 
     Raises `Refused` or `HostUnreachable` before anything is touched, and nothing after. `prepare` looks and plans.
+    `run`: how it is done, where there is more than one plan.
     `report` is given the operation, what was prepared, how the plan ended, and its seconds. `inside`: an operation that
     does several and holds the lock for all of them; each has its own journal and its own window all the same.
     """
@@ -97,16 +99,16 @@ def carry_out(
                 note(journal, environment.observer, "end", outcome=outcome, seen=against)
                 return prepared, None
             journal.write("intent", **prepared.intent)
-            run = Executor(environment, journal).run(prepared.plan)
-            _raise_if_silent(run)
-            end = report(journal.operation, prepared, run, environment.clock.monotonic() - started)
+            ran = (run or _run)(environment, journal, prepared)
+            _raise_if_silent(ran)
+            end = report(journal.operation, prepared, ran, environment.clock.monotonic() - started)
             note(
                 journal,
                 environment.observer,
                 "end",
                 outcome=end.state.value,
                 seen=end.seen,
-                window_s=run.window_s,
+                window_s=ran.window_s,
                 outage_s=getattr(end, "outage_s", None),
                 total_s=end.total_s,
             )
@@ -121,6 +123,10 @@ def carry_out(
     finally:
         journal.close()
     return prepared, end
+
+
+def _run(environment: Environment, journal: FileJournal, prepared: Prepared) -> Run:
+    return Executor(environment, journal).run(prepared.plan)
 
 
 @contextmanager

@@ -20,12 +20,14 @@ from dualsrm.model import (
     DomainState,
     DrbdView,
     Fenced,
+    Filesystem,
     Generation,
     Host,
     HostSurvey,
     HostView,
     LockHolder,
     Maybe,
+    MountView,
     Noted,
     PeerSeen,
     Probe,
@@ -211,6 +213,21 @@ class HostPort(Protocol):
 
     def demote(self, *resources: str) -> None:
         """`drbdadm secondary`; raises DeviceHeldOpen when something has the device open."""
+
+    def mounts(self) -> MountView:
+        """What is mounted here now, for verifying a step; not what would be at boot. Raises when it cannot be read."""
+
+    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
+        """Who uses files below its mount point here, as `command (pid)`; for the error message only."""
+
+    def check_filesystem(self, filesystem: Filesystem) -> None:
+        """fsck as configured, where it is not mounted. Raises when it found what it did not repair."""
+
+    def mount(self, filesystem: Filesystem) -> None:
+        """Mount it, unless it is. Raises where anything else is mounted there."""
+
+    def unmount(self, filesystem: Filesystem) -> None:
+        """Unmount it, unless it is not mounted; raises DeviceHeldOpen while something uses it."""
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds /dev/drbdMINOR open here, as `command (pid)`; for the error message only."""

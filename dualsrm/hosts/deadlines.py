@@ -34,6 +34,12 @@ DRBD_READ_S: Final = 15.0
 DRBD_CHANGE_S: Final = 30.0
 """drbdadm gives drbdsetup 5 s before it calls it stuck, and a promote may run a fence-peer handler first."""
 
+MOUNTS_READ_S: Final = 10.0
+"""One process, a text from the kernel's memory."""
+
+MOUNT_S: Final = 60.0
+"""A journal is replayed, or the page cache written out: gigabytes at the speed of the replication link."""
+
 PROCESS_TABLE_S: Final = 15.0
 """One pass over /proc, thousands of entries on a busy host."""
 

@@ -16,6 +16,7 @@ from dualsrm.hosts.deadlines import PEER_S
 from dualsrm.hosts.drbd import Dialect, parse_version
 from dualsrm.hosts.drbd_commands import DrbdCommands
 from dualsrm.hosts.fencing import HostFencing
+from dualsrm.hosts.filesystems import Filesystems
 from dualsrm.hosts.guard import HostGuards
 from dualsrm.hosts.libvirt import domains
 from dualsrm.hosts.libvirt.connection import SYSTEM_URI, LibvirtConnection
@@ -24,7 +25,7 @@ from dualsrm.hosts.libvirt.domain_xml import DomainXmlError
 from dualsrm.hosts.libvirt.migration import LibvirtMigration, MigrationSettings
 from dualsrm.hosts.libvirt.view import LibvirtReader
 from dualsrm.hosts.locks import HostLocks
-from dualsrm.hosts.probe import Scope, available_memory_of, drbd_of, probe, system_of
+from dualsrm.hosts.probe import Scope, available_memory_of, drbd_of, mounts_of, probe, system_of
 from dualsrm.hosts.rehearsal import RehearsalCommands
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.split import SplitCommands
@@ -37,12 +38,14 @@ from dualsrm.model import (
     Domain,
     DrbdView,
     Fenced,
+    Filesystem,
     Host,
     HostSurvey,
     HostView,
     LibvirtView,
     LockHolder,
     Maybe,
+    MountView,
     Noted,
     PeerSeen,
     Unknown,
@@ -78,6 +81,7 @@ class RealHost:
         self._locks = HostLocks(self._ssh)
         self._guards = HostGuards(self._ssh)
         self._fencing = HostFencing(self._ssh)
+        self._filesystems = Filesystems(self._ssh)
         self._dialect: Dialect | None = None
 
     @property
@@ -105,13 +109,20 @@ class RealHost:
             link = self.reach_peer(peer)
         answer = _settled(probing)
         if isinstance(answer, Unknown):
-            return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer, peer_link=link)
+            return HostView(self._host.name, drbd=answer, libvirt=virt, system=answer, peer_link=link, mounts=answer)
         if isinstance(virt, LibvirtView):
             virt = replace(virt, free_memory_bytes=available_memory_of(answer))
         drbd = drbd_of(answer)
         if isinstance(drbd, DrbdView):
             self._dialect = _dialect_of(drbd)
-        return HostView(self._host.name, drbd=drbd, libvirt=virt, system=system_of(answer), peer_link=link)
+        return HostView(
+            self._host.name,
+            drbd=drbd,
+            libvirt=virt,
+            system=system_of(answer),
+            peer_link=link,
+            mounts=mounts_of(answer),
+        )
 
     def survey(self) -> HostSurvey:
         """What a configuration of this host is made of."""
@@ -125,7 +136,8 @@ class RealHost:
         drbd = answer if isinstance(answer, Unknown) else drbd_of(answer)
         if isinstance(drbd, DrbdView):
             self._dialect = _dialect_of(drbd)
-        return HostView(self._host.name, drbd=drbd, libvirt=virt, system=Unknown("it was not asked"))
+        mounts = answer if isinstance(answer, Unknown) else mounts_of(answer)
+        return HostView(self._host.name, drbd=drbd, libvirt=virt, system=Unknown("it was not asked"), mounts=mounts)
 
     def drbd(self) -> DrbdView:
         """DRBD only. What only the configuration files tell (configured, drift, links) is not in it."""
@@ -142,6 +154,14 @@ class RealHost:
     def disturbance(self) -> Disturbance | None:
         """What the guard here said last."""
         return self._guards.disturbance()
+
+    def mounts(self) -> MountView:
+        """What is mounted here now."""
+        return self._filesystems.mounts()
+
+    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
+        """Who uses files below its mount point."""
+        return self._filesystems.users(filesystem)
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds /dev/drbdMINOR open here."""
@@ -233,6 +253,18 @@ class RealHost:
     def demote(self, *resources: str) -> None:
         """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""
         self._drbd.demote(resources)
+
+    def check_filesystem(self, filesystem: Filesystem) -> None:
+        """fsck as configured."""
+        self._filesystems.check(filesystem)
+
+    def mount(self, filesystem: Filesystem) -> None:
+        """Mount it, unless it is."""
+        self._filesystems.mount(filesystem)
+
+    def unmount(self, filesystem: Filesystem) -> None:
+        """Unmount it; raises `DeviceHeldOpen` while something uses it."""
+        self._filesystems.unmount(filesystem)
 
     def destroy(self, guest: str) -> None:
         """End the guest's QEMU here; a no-op when there is none."""

@@ -18,10 +18,11 @@ from dualsrm.errors import CommandFailed
 from dualsrm.hosts.deadlines import DRBD_READ_S, PROBE_S
 from dualsrm.hosts.drbd.version import VersionError
 from dualsrm.hosts.drbd.view import DumpError, drbd_view
+from dualsrm.hosts.mounts import mount_view
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.hosts.text import clean
-from dualsrm.model import DrbdView, Maybe, Quarantine, SystemView, Unknown, parse_quarantine
+from dualsrm.model import DrbdView, Maybe, MountView, Quarantine, SystemView, Unknown, parse_quarantine
 
 _LAST: Final = "complete"
 
@@ -125,6 +126,11 @@ def drbd_of(answer: Probe) -> Maybe[DrbdView]:
         )
     except (VersionError, DumpError) as error:
         return Unknown(clean(str(error)))
+
+
+def mounts_of(answer: Probe) -> Maybe[MountView]:
+    """What is mounted, and at boot would be; the latter is Unknown in a lighter probe."""
+    return mount_view(answer.text("mounts", "cat /proc/self/mountinfo"), answer.text("boot", "cat /etc/fstab"))
 
 
 def system_of(answer: Probe) -> Maybe[SystemView]:

@@ -21,6 +21,7 @@ from dualsrm.model.drbd import (
 )
 from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
+from dualsrm.model.filesystem import BootMount, Filesystem, Fsck, Mounted, MountView
 from dualsrm.model.findings import Finding, Severity
 from dualsrm.model.generations import Backing, Generation
 from dualsrm.model.groups import (
@@ -72,6 +73,7 @@ __all__ = [
     "IN_WINDOW",
     "AgentAnswers",
     "Backing",
+    "BootMount",
     "Certificates",
     "Clone",
     "CloneDisk",
@@ -89,7 +91,9 @@ __all__ = [
     "DrbdView",
     "FenceHandler",
     "Fenced",
+    "Filesystem",
     "Finding",
+    "Fsck",
     "Generation",
     "Group",
     "GroupVerb",
@@ -104,6 +108,8 @@ __all__ = [
     "LockHolder",
     "Maybe",
     "Moment",
+    "MountView",
+    "Mounted",
     "MoveFacts",
     "Nic",
     "Noted",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
+from dualsrm.model.filesystem import Filesystem
 
 _DEVICE: Final = re.compile(r"/dev/drbd([0-9]{1,7})")
 """A minor has 20 bits. Guests' definitions may name any path, and int() refuses thousands of digits."""
@@ -184,6 +185,12 @@ class DrbdView:
             return self.device_links[path]
         device = _DEVICE.fullmatch(path)
         return int(device[1]) if device else None
+
+    def minor_below(self, filesystem: Filesystem) -> int | None:
+        """The minor a file system lies on, or None while its resource is down."""
+        resource = self.resource(filesystem.resource)
+        volumes = resource.volumes if resource is not None else ()
+        return next((one.minor for one in volumes if one.number == filesystem.volume), None)
 
     def volume_at(self, minor: int) -> tuple[Resource, Volume] | None:
         """The resource and volume behind a minor."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dualsrm.model.drbd import DrbdView
-from dualsrm.model.facts import Maybe
+from dualsrm.model.facts import Maybe, Unknown
+from dualsrm.model.filesystem import NO_MOUNTS, Filesystem, MountView
 from dualsrm.model.generations import Generation
 from dualsrm.model.libvirt import CpuVerdict, LibvirtView
 from dualsrm.model.peer import Quarantine
@@ -31,6 +32,8 @@ class Pair:
 
     name: str
     hosts: tuple[str, str]
+    filesystems: tuple[Filesystem, ...] = ()
+    """As declared for its groups."""
 
     def other(self, host: str) -> str:
         """The other host of the pair."""
@@ -62,6 +65,18 @@ class HostView:
     system: Maybe[SystemView]
     peer_link: Maybe[str] | None = None
     """The other host's libvirtd, asked with this host's credentials: its name, or why not. None: nobody asked."""
+    mounts: Maybe[MountView] = NO_MOUNTS
+    filesystems: tuple[Filesystem, ...] = ()
+    """Those declared for the pair: a path below one leads to its resource."""
+
+    def mounted(self, filesystem: Filesystem) -> Maybe[bool]:
+        """Whether this host has it mounted where it belongs."""
+        if isinstance(self.mounts, Unknown):
+            return self.mounts
+        if isinstance(self.drbd, Unknown):
+            return self.drbd
+        found = self.mounts.at(filesystem.mount)
+        return found is not None and found.minor is not None and found.minor == self.drbd.minor_below(filesystem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from dualsrm.model.filesystem import Filesystem
+
 FIRST_PRIORITY, DEFAULT_PRIORITY, LAST_PRIORITY = 1, 3, 5
 
 
@@ -139,6 +141,8 @@ class Group:
     cold: ColdMove = ColdMove.NEVER
     shutdown: Mapping[str, Shutdown] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """By guest, where it differs from all others."""
+    filesystem: Filesystem | None = None
+    """Its guests' disks are files on it, and it moves with all of them."""
 
     def hooks_at(self, moment: Moment, verb: GroupVerb) -> tuple[Hook, ...]:
         """Those that are run then, in the order they are written."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dualsrm.model import Filesystem, Fsck
+from dualsrm.plan.filesystem_steps import CheckFilesystem, Mount, MountedIs, Unmount
 from dualsrm.plan.move import DEMOTE_DEADLINE_S
 from dualsrm.plan.steps import (
     Condition,
@@ -32,6 +34,12 @@ from dualsrm.plan.steps import (
 START_DEADLINE_S = 120.0
 """libvirt's start returns when QEMU runs: seconds, and half a minute on a loaded host without KVM."""
 
+MOUNT_DEADLINE_S = 120.0
+"""Mounting replays a journal, unmounting writes out what the page cache still holds."""
+
+FSCK_LOOK_S = 30.0
+"""Besides what fsck itself may take: finding the device, and seeing that it is still not mounted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -53,6 +61,8 @@ class ColdGoal:
     """Where it runs, or is to run."""
     there: str
     """The other host."""
+    filesystems: tuple[Filesystem, ...] = ()
+    """Those among its resources' volumes that are mounted where the guest runs, and unmounted where it does not."""
 
     @property
     def other_way(self) -> ColdGoal:
@@ -62,15 +72,23 @@ class ColdGoal:
 
 def plan_stop(goal: ColdGoal, patience: Patience) -> Plan:
     """Shut down, and give the devices back. Nothing is undone: a guest that was asked may stop at any later time."""
-    return (_shut_down(goal, patience), *plan_give_back(goal, tuple((goal.here, name) for name in goal.resources)))
+    return (shut_down(goal, patience), *plan_give_back(goal, tuple((goal.here, name) for name in goal.resources)))
 
 
 def plan_give_back(goal: ColdGoal, sides: tuple[tuple[str, str], ...]) -> Plan:
-    """Demote what a guest that is gone left Primary, as (host, resource)."""
-    return (replace(_demote(goal, sides), persist=True),) if sides else ()
+    """Unmount and demote what a guest that is gone left Primary, as (host, resource)."""
+    leave = tuple(replace(step, persist=True) for step in unmount(goal, sides))
+    return (*leave, replace(demote(goal, sides), persist=True)) if sides else ()
 
 
-def plan_start(goal: ColdGoal, *, primary_here: tuple[str, ...], primary_there: tuple[str, ...], defined: bool) -> Plan:
+def plan_start(
+    goal: ColdGoal,
+    *,
+    primary_here: tuple[str, ...],
+    primary_there: tuple[str, ...],
+    defined: bool,
+    mounted: tuple[Filesystem, ...] = (),
+) -> Plan:
     """Promote, define, start; undone when it does not start. What the idle side has Primary it gives up first."""
     give_up = tuple((goal.there, name) for name in primary_there)
     primary = {*((goal.here, name) for name in primary_here), *give_up}
@@ -81,8 +99,9 @@ def plan_start(goal: ColdGoal, *, primary_here: tuple[str, ...], primary_there: 
     )
     return (
         Step(name="recheck", do=(), verify=(*_nowhere(goal), *_one_primary(goal), *roles), deadline_s=10.0),
-        *((replace(_demote(goal, give_up), name="demote the idle side"),) if give_up else ()),
-        *bring_up(goal, already=primary_here, define=not defined),
+        *unmount(goal, give_up),
+        *((replace(demote(goal, give_up), name="demote the idle side"),) if give_up else ()),
+        *bring_up(goal, already=primary_here, define=not defined, mounted=mounted),
     )
 
 
@@ -96,19 +115,19 @@ def plan_cold_move(goal: ColdGoal, patience: Patience) -> Plan:
         GuestGone(goal.there, goal.guest, goal.uuid),
         *(RoleIs(goal.there, name, primary=False) for name in goal.resources),
     )
-    demote = _demote(goal, tuple((goal.here, name) for name in goal.resources))
+    leave = demote(goal, tuple((goal.here, name) for name in goal.resources))
     return (
         _recheck_move(goal),
         _define(there),
         replace(
-            _shut_down(goal, patience),
+            shut_down(goal, patience),
             undo=(StartDomain(goal.here, goal.guest),),
             undo_needs=(*harmless, *(RoleIs(goal.here, name, primary=True) for name in goal.resources)),
             undo_verify=(GuestRuns(goal.here, goal.guest),),
             undo_deadline_s=START_DEADLINE_S,
         ),
         replace(
-            demote,
+            leave,
             undo=tuple(Promote(goal.here, name) for name in goal.resources),
             undo_needs=harmless,
             undo_verify=tuple(RoleIs(goal.here, name, primary=True) for name in goal.resources),
@@ -150,7 +169,8 @@ def _one_primary(goal: ColdGoal) -> tuple[Condition, ...]:
     return tuple(TwoPrimariesIs(host, name, allowed=False) for host in hosts for name in goal.resources)
 
 
-def _shut_down(goal: ColdGoal, patience: Patience) -> Step:
+def shut_down(goal: ColdGoal, patience: Patience) -> Step:
+    """Until no process of it is left."""
     return Step(
         name="shut down",
         do=(ShutDown(goal.here, goal.guest, goal.uuid, patience.destroy),),
@@ -159,7 +179,7 @@ def _shut_down(goal: ColdGoal, patience: Patience) -> Step:
     )
 
 
-def _demote(goal: ColdGoal, sides: tuple[tuple[str, str], ...]) -> Step:
+def demote(goal: ColdGoal, sides: tuple[tuple[str, str], ...]) -> Step:
     """Below no QEMU: somebody may have started the guest again."""
     hosts = dict.fromkeys(host for host, _ in sides)
     return Step(
@@ -182,8 +202,18 @@ def _define(goal: ColdGoal) -> Step:
     )
 
 
-def bring_up(goal: ColdGoal, *, already: tuple[str, ...], define: bool, forced: tuple[str, ...] = ()) -> Plan:
-    """Promote what is not Primary, define, start. `forced`: disks that are not the newest, which somebody accepted."""
+def bring_up(
+    goal: ColdGoal,
+    *,
+    already: tuple[str, ...],
+    define: bool,
+    forced: tuple[str, ...] = (),
+    mounted: tuple[Filesystem, ...] = (),
+) -> Plan:
+    """Promote what is not Primary, mount what is not mounted, define, start.
+
+    `forced`: disks that are not the newest, which somebody accepted. `mounted`: there already.
+    """
     names = tuple(name for name in goal.resources if name not in already)
     promote = Step(
         name="promote",
@@ -199,10 +229,45 @@ def bring_up(goal: ColdGoal, *, already: tuple[str, ...], define: bool, forced: 
         verify=(
             GuestRuns(goal.here, goal.guest),
             *(RoleIs(goal.here, name, primary=True) for name in goal.resources),
+            *(MountedIs(goal.here, one, mounted=True) for one in goal.filesystems),
         ),
         # A start that was late may yet have happened: no side is demoted below a guest.
         undo=(DestroyDomain(goal.here, goal.guest),),
         undo_verify=_nowhere(goal),
         deadline_s=START_DEADLINE_S,
     )
-    return (promote, *((_define(goal),) if define else ()), start)
+    mounts = _mount(goal.here, tuple(one for one in goal.filesystems if one not in mounted))
+    return (promote, *mounts, *((_define(goal),) if define else ()), start)
+
+
+def _mount(host: str, filesystems: tuple[Filesystem, ...]) -> Plan:
+    """On a resource that is Primary there: check as configured, then mount."""
+    checked = tuple(one for one in filesystems if one.fsck is not Fsck.NEVER)
+    fsck = Step(
+        name="fsck",
+        do=tuple(CheckFilesystem(host, one) for one in checked),
+        verify=tuple(MountedIs(host, one, mounted=False) for one in checked),
+        deadline_s=FSCK_LOOK_S + sum(one.fsck_deadline_s for one in checked),
+    )
+    mount = Step(
+        name="mount",
+        do=tuple(Mount(host, one) for one in filesystems),
+        verify=tuple(MountedIs(host, one, mounted=True) for one in filesystems),
+        undo=tuple(Unmount(host, one) for one in filesystems),
+        undo_verify=tuple(MountedIs(host, one, mounted=False) for one in filesystems),
+        deadline_s=MOUNT_DEADLINE_S,
+    )
+    return (*((fsck,) if checked else ()), mount) if filesystems else ()
+
+
+def unmount(goal: ColdGoal, sides: tuple[tuple[str, str], ...]) -> Plan:
+    """Before a side is demoted: the kernel demotes no device that is mounted."""
+    found = tuple((host, one) for host, name in sides for one in goal.filesystems if one.resource == name)
+    step = Step(
+        name="unmount",
+        do=tuple(Unmount(host, one) for host, one in found),
+        verify=tuple(MountedIs(host, one, mounted=False) for host, one in found),
+        deadline_s=MOUNT_DEADLINE_S,
+        insist=True,
+    )
+    return (step,) if found else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dualsrm.model import AT_REST
+from dualsrm.model import AT_REST, Filesystem
 from dualsrm.plan.cold import ColdGoal, bring_up
 from dualsrm.plan.peer_steps import ConfirmOff, Fence, NotedOff
 from dualsrm.plan.steps import (
@@ -39,6 +39,7 @@ def plan_failover(
     forced: tuple[str, ...],
     opened: tuple[str, ...],
     frozen: tuple[str, ...],
+    mounted: tuple[Filesystem, ...] = (),
 ) -> Plan:
     """`goal.here` survives, `goal.there` was seen off.
 
@@ -69,7 +70,7 @@ def plan_failover(
             *(FencingIs(goal.here, name, AT_REST) for name in opened),
         ),
     )
-    *up, start = bring_up(goal, already=already, define=False, forced=forced)
+    *up, start = bring_up(goal, already=already, define=False, forced=forced, mounted=mounted)
     # Only the survivor can be asked; the other one is off.
     start = replace(start, undo_verify=(GuestGone(goal.here, goal.guest, goal.uuid),))
     return (*((thaw,) if frozen else ()), recheck, *((close,) if opened else ()), *up, start)

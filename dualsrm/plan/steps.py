@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from dualsrm.convergence import Convergence
+from dualsrm.plan.filesystem_steps import FilesystemCommand, MountedIs
 from dualsrm.plan.peer_steps import AwaitResync, PeerCommand, PeerCondition
 from dualsrm.plan.rehearsal_steps import OnRehearsal, RehearsalCommand
 from dualsrm.plan.split_steps import SplitCommand, SplitCondition
@@ -182,6 +183,7 @@ Command: TypeAlias = (
     | ShutDown
     | CopyDefinition
     | StartDomain
+    | FilesystemCommand
     | PeerCommand
     | SplitCommand
     | RehearsalCommand
@@ -331,6 +333,7 @@ Condition: TypeAlias = (
     | GuestRuns
     | GuestDefined
     | GuestGone
+    | MountedIs
     | PeerCondition
     | Alone
     | DisksAre

@@ -126,6 +126,20 @@ certificates() {
     return 0
 }
 
+# What would be mounted at boot or when touched: fstab's lines, and the units that something wants.
+boot() {
+    local line path
+    if [[ -r /etc/fstab ]]; then
+        while IFS= read -r line || [[ $line ]]; do
+            [[ $line && $line != '#'* ]] && printf 'fstab %s\n' "$line"
+        done </etc/fstab
+    fi
+    for path in {/etc,/usr/local/lib,/usr/lib,/lib}/systemd/system/*.{wants,requires}/*.{mount,automount}; do
+        [[ -e $path || -L $path ]] && printf 'unit %s\n' "${path##*/}"
+    done
+    return 0
+}
+
 # Read twice, so that the middle can be compared with the middle of the asker's wait.
 section clock_start clock
 # drbdsetup and drbdadm load the kernel module when it is absent. Looking must not change the host.
@@ -144,6 +158,7 @@ if [[ -e /proc/drbd ]]; then
     section show drbdsetup show
     [[ $scope != drbd && -d /dev/drbd ]] && section links find /dev/drbd -type l -printf '%p\t%l\n'
 fi
+[[ $scope == disks || $scope == all ]] && section mounts text_of /proc/self/mountinfo
 if [[ $scope == all ]]; then
     if [[ -e /proc/drbd ]]; then
         section configured configured
@@ -153,6 +168,7 @@ if [[ $scope == all ]]; then
     section interfaces interfaces
     section memory available_memory
     section managers managers
+    section boot boot
     section quarantined quarantined
 fi
 section clock_end clock

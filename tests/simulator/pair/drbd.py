@@ -37,6 +37,8 @@ class SimDrbd:
         self.host_up: Callable[[str], bool] = lambda _host: True
         self.qemu_holds: Callable[[str, str], str | None] = lambda _host, _resource: None
         """By host and resource: the QEMU that has it open, as `command (pid)`."""
+        self.mount_holds: Callable[[str, str], str | None] = lambda _host, _resource: None
+        """By host and resource: where it is mounted, as `mounted on PATH`."""
         self.later: Callable[[float, Callable[[], None]], None] = lambda _seconds, _action: None
         self.on_lost: Callable[[Node], None] = lambda _node: None
         """The kernel calls the fence-peer handler and goes on."""
@@ -97,8 +99,8 @@ class SimDrbd:
     def holders(self, host: str, resource: str) -> tuple[str, ...]:
         """Who holds any device of the resource open here, as `command (pid)`."""
         found = [f"{o.command} ({o.pid})" for o in self.openers if (o.host, o.resource) == (host, resource)]
-        qemu = self.qemu_holds(host, resource)
-        return (*found, *([qemu] if qemu else []))
+        mount, qemu = self.mount_holds(host, resource), self.qemu_holds(host, resource)
+        return (*found, *([mount] if mount else []), *([qemu] if qemu else []))
 
     # --- what drbdadm does ------------------------------------------------------------------------
 

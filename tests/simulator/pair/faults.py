@@ -15,6 +15,7 @@ Method = Literal[
     "promote_forced", "generations", "disconnect", "connect", "backing", "take_snapshot", "snapshot_origin",
     "agent_answers", "rehearsal_look", "obstacle", "make_network", "remove_network", "remove_snapshot", "start_clone",
     "survey",
+    "mounts", "mount_users", "check_filesystem", "mount", "unmount",
 ]  # fmt: skip
 
 MUTATING: tuple[Method, ...] = (
@@ -22,9 +23,10 @@ MUTATING: tuple[Method, ...] = (
     "job_downtime", "job_post_copy", "job_suspend", "destroy", "demote", "disarm", "ask_to_stop", "define", "start",
     "unlock", "fence", "confirm_off", "promote_forced", "disconnect", "connect", "take_snapshot",
     "lift_quarantine", "make_network", "remove_network", "remove_snapshot", "start_clone",
+    "check_filesystem", "mount", "unmount",
 )  # fmt: skip
 """What a fault matrix walks through; job_poll changes nothing but decides much."""
-READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive")
+READING: tuple[Method, ...] = ("observe", "drbd", "domain_status", "qemu_alive", "mounts")
 
 MUTATING_KINDS: tuple[Kind, ...] = ("error", "timeout", "timeout_done", "crash_before", "crash_after", "lie")
 READING_KINDS: tuple[Kind, ...] = ("error", "timeout")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NoReturn
 
+from dualsrm.engine.observe import declared
 from dualsrm.engine.ports import HostPort
-from dualsrm.model import AT_REST, Host, Pair, Snapshot
-from tests.simulator.pair import views
+from dualsrm.model import AT_REST, Filesystem, Host, Pair, Role, Snapshot
+from tests.simulator.pair import rules, views
 from tests.simulator.pair.clock import SimClock
 from tests.simulator.pair.drbd import KernelRefused, SimDrbd
 from tests.simulator.pair.faults import Call, Event, Fault, ManagerCrash, Method, Trigger
@@ -57,10 +58,11 @@ class SimPair:
         name: str = "pair",
         *,
         fencing: str = AT_REST,
+        filesystems: tuple[Filesystem, ...] = (),
     ) -> None:
         self.dialect = Dialect(dialect)
         self.clock = SimClock()
-        self.pair = Pair(name, (ALPHA, BETA))
+        self.pair = Pair(name, (ALPHA, BETA), filesystems)
         self.script = Script()
         self.faults: list[Fault] = []
         self.timeline: list[Call | Event] = []
@@ -110,6 +112,42 @@ class SimPair:
         self.drbd.on_drained = lambda node: self.libvirt.drained(node.host)
         self.libvirt.on_vcpus = self._check_guest
         self.libvirt.path_up = self.hosts_meet
+        self.drbd.mount_holds = self._mount_of
+        self.libvirt.file_there = self._file_there
+
+    def filesystem_on(self, resource: str) -> Filesystem | None:
+        """The file system declared on a resource."""
+        return next((one for one in self.pair.filesystems if one.resource == resource), None)
+
+    def _mount_of(self, host: str, resource: str) -> str | None:
+        found = self.machines[host].mounts.get(resource)
+        return f"mounted on {found.mount}" if found else None
+
+    def _file_there(self, _guest: str, host: str, resource: str) -> bool:
+        return self.filesystem_on(resource) is None or resource in self.machines[host].mounts
+
+    def mount(self, host: str, filesystem: Filesystem) -> None:
+        """`mount`: the kernel refuses a Secondary, and ext4 one that is mounted already is nobody's concern here."""
+        node = self.drbd.node(host, filesystem.resource)
+        if node.role is not Role.PRIMARY:
+            raise KernelRefused(f"mount {filesystem.mount} on {host}", "wrong medium type (exit 32)")
+        if filesystem.resource in self.machines[host].broken:
+            raise KernelRefused(f"mount {filesystem.mount} on {host}", "structure needs cleaning (exit 32)")
+        if any(filesystem.resource in machine.mounts for machine in self.machines.values() if machine.name != host):
+            self.violations.append(f"P2: {filesystem} is mounted twice at {self.clock.monotonic():.2f}")
+        self.machines[host].mounts[filesystem.resource] = filesystem
+        self.note(f"{filesystem.mount} is mounted on {host}")
+
+    def unmount(self, host: str, filesystem: Filesystem) -> None:
+        """`umount`: refused while a process has a file there open."""
+        mounts = self.machines[host].mounts
+        if filesystem.resource not in mounts:
+            return
+        if holder := self.libvirt.holder(host, filesystem.resource):
+            raise KernelRefused(f"umount {filesystem.mount} on {host}", rules.HELD_OPEN, f"target is busy: {holder}")
+        del mounts[filesystem.resource]
+        self.drbd.closed(host, filesystem.resource)
+        self.note(f"{filesystem.mount} is unmounted on {host}")
 
     def _populate(self, guests: tuple[GuestSpec, ...], fencing: str) -> None:
         minors = count(0)
@@ -118,8 +156,13 @@ class SimPair:
             for resource, volume in spec.disks:
                 volumes[resource] = max(volumes.get(resource, 0), volume + 1)
             for resource, number in volumes.items():
+                if resource in self.drbd.link_up and self.filesystem_on(resource) is not None:
+                    continue  # guests on one file system share its volume
                 numbers = tuple(next(minors) for _ in range(number))
                 self.drbd.add(resource, numbers, primary=spec.runs_on, fencing=fencing)
+            for filesystem in self.pair.filesystems:
+                if spec.runs_on is not None and filesystem.resource in volumes:
+                    self.machines[spec.runs_on].mounts[filesystem.resource] = filesystem
             uuid = f"00000000-0000-4000-8000-{len(self.libvirt.guests) + 1:012d}"
             guest = Guest(spec.name, uuid, spec.disks, writes_per_second=spec.writes_per_second)
             self.libvirt.add(guest, self.pair.hosts, spec.runs_on)
@@ -167,7 +210,7 @@ class SimPair:
         """Both hosts as they would be observed now, without a call of the manager."""
         return Snapshot(
             self.pair,
-            {host: views.host_view(self, host) for host in self.pair.hosts},
+            {host: declared(self.pair, views.host_view(self, host)) for host in self.pair.hosts},
             {host: self.machines[host].locks.get(self.pair.name) for host in self.pair.hosts},
             self.configured,
         )

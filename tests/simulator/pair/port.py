@@ -16,11 +16,13 @@ from dualsrm.model import (
     Domain,
     DrbdView,
     Fenced,
+    Filesystem,
     Host,
     HostSurvey,
     HostView,
     LockHolder,
     Maybe,
+    MountView,
     Noted,
     PeerSeen,
     Power,
@@ -111,6 +113,35 @@ class SimHostPort:
         return self.call(
             "openers", str(minor), lambda: tuple(h for name in names for h in holders(self._host.name, name))
         )
+
+    def mounts(self) -> MountView:
+        """What is mounted."""
+        return self.call("mounts", "", lambda: views.mount_view(self._pair, self._host.name))
+
+    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
+        """QEMUs with a file there."""
+        holder = self._pair.libvirt.holder
+        users = self.call("mount_users", filesystem.mount, lambda: holder(self._host.name, filesystem.resource))
+        return (users,) if users else ()
+
+    def check_filesystem(self, filesystem: Filesystem) -> None:
+        """fsck opens the device: of a Secondary it cannot."""
+
+        def check() -> None:
+            self._pair.drbd.open_for_writing(self._host.name, filesystem.resource)
+            self._pair.drbd.closed(self._host.name, filesystem.resource)
+
+        self.call("check_filesystem", filesystem.mount, check, lie=lambda: None)
+
+    def mount(self, filesystem: Filesystem) -> None:
+        """`mount`."""
+        act = partial(self._pair.mount, self._host.name, filesystem)
+        self.call("mount", filesystem.mount, act, lie=lambda: None)
+
+    def unmount(self, filesystem: Filesystem) -> None:
+        """`umount`."""
+        act = partial(self._pair.unmount, self._host.name, filesystem)
+        self.call("unmount", filesystem.mount, act, lie=lambda: None)
 
     def domain_status(self, guest: str) -> DomainStatus:
         """State, reason and job of one domain."""

@@ -8,10 +8,12 @@ from typing import Literal
 from dualsrm.hostside.watching import Watch
 from dualsrm.model import (
     AT_REST,
+    BootMount,
     ConnectionState,
     CpuVerdict,
     DiskState,
     DomainState,
+    Filesystem,
     LockHolder,
     Maybe,
     Quarantine,
@@ -233,6 +235,11 @@ class Machine:
     """By guest: why its definition here cannot be cloned."""
     clones_do_not: Literal["start", "boot"] | None = None
     """What goes wrong with every clone here."""
+    mounts: dict[str, Filesystem] = field(default_factory=dict)
+    """By resource: what is mounted of it."""
+    at_boot: tuple[BootMount, ...] = ()
+    broken: set[str] = field(default_factory=set)
+    """Resources whose file system does not mount here."""
     free_in_group: int | None = 1 << 30
     """Bytes left in the volume group; None: the disks are no logical volumes."""
     handler: bool = True
@@ -259,6 +266,7 @@ class Machine:
     def loses_power(self) -> None:
         """All that was in its memory is gone."""
         self.powered = False
+        self.mounts = {}
         self.boots += 1
         self.libvirtd = self.drbd = True
         self.locks, self.left, self.timers, self.guards = {}, {}, set(), {}

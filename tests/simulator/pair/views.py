@@ -27,7 +27,17 @@ def host_view(pair: SimPair, host: str) -> model.HostView:
     )
     libvirt = libvirt_view(pair, host) if machine.libvirtd else model.Unknown("libvirtd does not answer")
     drbd = drbd_view(pair, host) if machine.drbd else model.Unknown("drbdsetup does not answer")
-    return model.HostView(host, drbd, libvirt, system)
+    return model.HostView(host, drbd, libvirt, system, mounts=mount_view(pair, host))
+
+
+def mount_view(pair: SimPair, host: str) -> model.MountView:
+    """What is mounted on one host."""
+    machine = pair.machines[host]
+    mounted = []
+    for resource, one in machine.mounts.items():
+        minor = pair.drbd.nodes[host, resource].minors[one.volume]
+        mounted.append(model.Mounted(f"/dev/drbd{minor}", one.mount, one.kind, minor))
+    return model.MountView(tuple(mounted), machine.at_boot)
 
 
 def survey(pair: SimPair, host: str) -> model.HostSurvey:
@@ -125,10 +135,17 @@ def libvirt_view(pair: SimPair, host: str) -> model.LibvirtView:
     )
 
 
+def _disk(pair: SimPair, guest: Guest, target: str, resource: str, volume: int) -> model.Disk:
+    filesystem = pair.filesystem_on(resource)
+    if filesystem is not None:
+        return model.Disk(target, "disk", "file", f"{filesystem.mount}/{guest.name}.img", guest.cache)
+    return model.Disk(target, "disk", "block", f"/dev/drbd/by-res/{resource}/{volume}", guest.cache)
+
+
 def _domain(pair: SimPair, machine: Machine, guest: Guest) -> model.Domain:
     record = pair.libvirt.records[machine.name, guest.name]
     disks = tuple(
-        model.Disk(f"vd{chr(ord('a') + i)}", "disk", "block", f"/dev/drbd/by-res/{resource}/{volume}", guest.cache)
+        _disk(pair, guest, f"vd{chr(ord('a') + i)}", resource, volume)
         for i, (resource, volume) in enumerate(guest.other_disks.get(machine.name, guest.disks))
     )
     return model.Domain(

@@ -66,6 +66,7 @@ NOT_NEEDED: dict[str, Hole] = {
     "alpha memory": in_snapshot(lambda s: b.change_libvirt(s, ALPHA, free_memory_bytes=NOBODY)),
     "alpha names in files": in_snapshot(lambda s: b.change_drbd(s, ALPHA, configured=NOBODY)),
     "beta names in files": in_snapshot(lambda s: b.change_drbd(s, BETA, configured=NOBODY)),
+    "alpha mounts": view_of(ALPHA, "mounts"),  # of a guest on a file system they are: test_checks_filesystem
     "generation identifiers": in_snapshot(lambda s: replace(s, generations={ALPHA: {"web": NOBODY}})),
 }
 
@@ -105,7 +106,7 @@ def test_every_fact_the_model_lets_be_unknown_has_a_hole_here() -> None:
         "Domain.job_active", "LibvirtView.machines",
         "LibvirtView.free_memory_bytes", "HostView.drbd", "HostView.libvirt", "HostView.system", "MoveFacts.cpu",
         "MoveFacts.peer_link", "Snapshot.locks", "HostView.peer_link",
-        "Snapshot.generations",
+        "Snapshot.generations", "HostView.mounts", "MountView.at_boot",
         "HostSurvey.bridges", "HostSurvey.certificates",  # what `init` asks, and no move
     }  # fmt: skip
 

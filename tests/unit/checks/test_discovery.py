@@ -71,7 +71,8 @@ def test_tenants_are_found_through_read_only_disks_as_well() -> None:
     assert isinstance(TWO.drbd, DrbdView)
     reader = b.domain("reader", disks=(replace(LOG, read_only=True),))
     libvirt = LibvirtView(1, 1, (b.domain("db", disks=(DATA, LOG)), reader, b.domain("web")), (), frozenset(), 0)
-    assert [found.name for found in tenants(libvirt, TWO.drbd, "db-log")] == ["db", "reader"]
+    view = replace(TWO, libvirt=libvirt)
+    assert [found.name for found in tenants(view, "db-log")] == ["db", "reader"]
 
 
 def test_a_guest_is_where_a_qemu_is() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from dualsrm.config import (
     Document,
     EvacuationSettings,
+    FilesystemSection,
     GroupSection,
     GuestShutdownSection,
     HookSection,
@@ -35,6 +36,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[groups.NAME.ready]": ReadySection,
     "[groups.NAME.hooks]": HookSection,
     "groups.NAME.shutdown.GUEST": GuestShutdownSection,
+    "groups.NAME.filesystem": FilesystemSection,
     "ssh": SshSettings,
     "migration": MigrationSettings,
     "[migration.schedule]": ScheduleStep,

@@ -13,7 +13,7 @@ TABLE = {name: commands for name, _, commands in rows(sections(DOCS / "installin
 
 def test_every_script_and_program_is_named() -> None:
     scripts = {path.name for path in (HOSTS / "scripts").glob("*.sh")}
-    assert set(TABLE) == scripts | {"virsh", "drbdadm", "dualsrm-host", "lvs, lvcreate, lvremove"}
+    assert set(TABLE) == scripts | {"virsh", "drbdadm", "dualsrm-host", "lvs, lvcreate, lvremove", "mount"}
 
 
 def test_every_drbd_command_of_the_probe_is_named() -> None:
