@@ -105,6 +105,7 @@ def test_it_is_refused_where_there_is_no_screen(program: Program, words: tuple[s
 # --- on a pseudo-terminal -------------------------------------------------------------------------
 
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from dualsrm.cli.main import main
@@ -113,6 +114,7 @@ from tests.unit.cli.running import simulated, write_config
 
 pair = SimPair("9", name="lab")
 looked = []
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background has inherited to ignore it
 
 def turn():
     looked.append(1)
