@@ -34,7 +34,7 @@ STYLES = {
 }
 _WIDE = 120
 """Columns of a terminal, from which on all is shown."""
-_WIDE_ONLY = ("begun (UTC)", "pair", "by")
+_WIDE_ONLY = ("begun (UTC)", "took", "pair", "outage", "by")
 """An operation's identifier begins with when it began; the rest is in `report` and `--json`."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -116,11 +116,11 @@ def _print(rows: Sequence[Row], left_out: int) -> None:
     if not rows:
         out.print("no operation")
         return
-    shown = {one.operation for one in rows}
-    cells = [_cells(one, inside=one.inside in shown) for one in rows]
-    names = [name for name in cells[0] if out.width >= _WIDE or name not in _WIDE_ONLY]
-    # Folded, never cut short: an identifier is there to be copied into `report`.
-    table = Table(*(Column(name, overflow="fold") for name in names))
+    shown, wide = {one.operation for one in rows}, out.width >= _WIDE
+    cells = [_cells(one, inside=one.inside in shown, wide=wide) for one in rows]
+    names = [name for name in cells[0] if wide or name not in _WIDE_ONLY]
+    # Folded, never cut short, and the identifier in one piece: it is there to be copied into `report`.
+    table = Table(*(Column(name, overflow="fold", no_wrap=name == "operation") for name in names))
     for line in cells:
         table.add_row(*(line[name] for name in names))
     out.print(table)
@@ -128,9 +128,11 @@ def _print(rows: Sequence[Row], left_out: int) -> None:
         out.print(text(f"{left_out} older not shown: --limit"))
 
 
-def _cells(one: Row, *, inside: bool) -> dict[str, Text]:
+def _cells(one: Row, *, inside: bool, wide: bool) -> dict[str, Text]:
+    # Verbs have a column: the beginning is enough for `report`, which says so where it is not.
+    name = plain(one.operation if wide else one.operation.partition(f"-{one.verb}-")[0])
     return {
-        "operation": text(f"└ {plain(one.operation)}" if inside else one.operation),
+        "operation": text(f"└ {name}" if inside else name),
         "begun (UTC)": text(one.begun.removesuffix("+00:00").replace("T", " ")),
         "took": text("" if one.took_s is None else duration(one.took_s)),
         "verb": text(f"{one.verb} {one.method}".strip()),

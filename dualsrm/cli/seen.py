@@ -43,9 +43,18 @@ def shown(pair: PairOverview) -> Iterator[Table | Text]:
     for guest in pair.guests:
         if not guest.active:
             yield text(_off(guest))
+    for (seen, fix), guests in _blockers(pair).items():
+        yield text(f"{', '.join(map(plain, guests))}: {plain(seen)}", "bold red")
+        yield text(f"  fix: {plain(fix)}")
+
+
+def _blockers(pair: PairOverview) -> dict[tuple[str, str], dict[str, None]]:
+    """What stands in the way of a move, and in whose: what is the pair's is said once, not for each guest."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for guest in pair.guests:
         for finding in _worth_saying(guest.blockers):
-            yield text(f"{plain(guest.guest)}: {plain(finding.seen)}", "bold red")
-            yield text(f"  fix: {plain(finding.fix)}")
+            found.setdefault((finding.seen, finding.fix), {})[guest.guest] = None
+    return found
 
 
 def _under_way(pair: PairOverview) -> Iterator[str]:

@@ -74,7 +74,7 @@ def run_failover(
         known = {about: wanted.guest} if wanted.guest is not None else {}
         journal.write("intent", verb="failover", pair=pair.name, to=ask.to, lost=ask.lost, **known)
         leftovers = partial(over, state_directory)  # interrupted ones too: `recover` needs the host that is lost
-        with pair_locked(environment, pair, journal.operation, leftovers=leftovers, hosts=(ask.to,)):
+        with pair_locked(environment, pair, journal, leftovers=leftovers, hosts=(ask.to,)):
             prepared = prepare_failover(environment, pair, wanted, state_directory=state_directory, under_lock=True)
             in_groups = groups if wanted.several else ()
             outcome = _carry_out(environment, pair, prepared, wanted, journal, groups=in_groups, begun=begun)

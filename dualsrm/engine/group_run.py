@@ -101,7 +101,7 @@ def carry_out_several(
     try:
         journal.write("intent", verb=frame.verb, pair=frame.pair.name, **frame.about)
         leftovers = partial(ended_operations, frame.state_directory, frame.pair.name)
-        with pair_locked(environment, frame.pair, journal.operation, leftovers=leftovers):
+        with pair_locked(environment, frame.pair, journal, leftovers=leftovers):
             prepared = prepare()
             if prepared.against or not prepared.guests:
                 end(outcome="refused" if prepared.against else "nothing to do", seen=prepared.against)

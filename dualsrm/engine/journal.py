@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -148,8 +148,7 @@ def _interrupted(directory: Path, pair: str) -> tuple[Interrupted, ...]:
     found = []
     for path in _not_running(directory):
         lines = _lines(path)
-        # Who is meant is known before it is known from where to where: later lines add to the first.
-        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        intent = _intent(lines)
         ended = any(line.get("kind") == "end" for line in lines)
         if not ended and intent.get("pair", pair) == pair:
             found.append(Interrupted(path.stem, intent))
@@ -172,7 +171,7 @@ def failed_over(directory: Path, pair: str) -> tuple[Moved, ...]:
     found = []
     for path in _not_running(directory):
         lines = _lines(path)
-        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        intent = _intent(lines)
         if (intent.get("verb"), intent.get("pair")) != ("failover", pair):
             continue
         for line in lines:
@@ -196,7 +195,7 @@ def moves(directory: Path, pair: str) -> tuple[Took, ...]:
     found = []
     for path in _not_running(directory):
         lines = _lines(path)
-        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        intent = _intent(lines)
         if (intent.get("verb"), intent.get("pair")) != ("migrate", pair):
             continue
         for line in lines:
@@ -216,7 +215,7 @@ def stopped(directory: Path, pair: str) -> frozenset[str]:
     found: set[str] = set()
     for path in _not_running(directory):
         lines = _lines(path)
-        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        intent = _intent(lines)
         if intent.get("pair") != pair:
             continue
         end = next((line.get("outcome") for line in lines if line.get("kind") == "end"), None)
@@ -248,7 +247,7 @@ def under_way(directory: Path, pair: str) -> tuple[UnderWay, ...]:
     found = []
     for path in _files(directory, running=True):
         lines = _lines(path)
-        intent = {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
+        intent = _intent(lines)
         if intent.get("pair") == pair:
             last = next((line for line in reversed(lines) if line.get("kind") in ("step", "undo")), {})
             undoing = "undoing " if last.get("kind") == "undo" else ""
@@ -264,7 +263,7 @@ def over(directory: Path) -> frozenset[str]:
 
 
 def ended_operations(directory: Path, pair: str) -> frozenset[str]:
-    """Those that came to their end: only a lock may be left of them."""
+    """Those of which only a lock may be left: they came to their end, or are rehearsals, which nobody waits for."""
     return over(directory) - {one.operation for one in interrupted(directory, pair)}
 
 
@@ -321,6 +320,11 @@ def settle_interrupted(directory: Path, operation: str, by: str, clock: Clock) -
         file.write("\n" + line + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _intent(lines: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Who is meant is known before it is known from where to where: later lines add to the first."""
+    return {key: value for line in lines if line.get("kind") == "intent" for key, value in line.items()}
 
 
 def _lines(path: Path) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ from functools import partial
 from urllib.parse import quote
 
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.journal import Journal, note
 from dualsrm.engine.progress import Notice
 from dualsrm.errors import CommandFailed, DualsrmError, Refused
 from dualsrm.model import LockHolder, Maybe, Pair, Unknown
@@ -19,7 +20,7 @@ from dualsrm.model import LockHolder, Maybe, Pair, Unknown
 def pair_locked(
     environment: Environment,
     pair: Pair,
-    operation: str,
+    journal: Journal,
     *,
     leftovers: Callable[[], Collection[str]] = tuple,
     hosts: tuple[str, ...] | None = None,
@@ -27,36 +28,41 @@ def pair_locked(
     """Hold the lock of the pair on both hosts; refused, with who holds it and since when, if it is taken on either.
 
     Both hosts are asked at once: of two managers at the same moment each may get one, and then both are refused.
-    `leftovers`: operations of this manager that run no more. A lock that names one is released: its own could not do
-    it, because the manager was cut off from the host. Asked only when the lock is held.
+    `journal`: of the operation that takes it.
+    `leftovers`: operations of this manager that run no more. A lock that names one is released, and the journal says
+    so: that operation could not, because the manager was cut off from the host, or died. Asked only when it is held.
     `hosts`: only these, where the other one is lost.
     """
     hosts = hosts or pair.hosts
-    holder = LockHolder(operation=operation, manager=socket.gethostname(), since=environment.clock.now_iso())
+    holder = LockHolder(operation=journal.operation, manager=socket.gethostname(), since=environment.clock.now_iso())
     # Counted as ours until another is seen to hold it: a lock taken by a call that timed out is released below.
     taken = set(hosts)
     try:
         found = environment.gather([partial(_take, environment, pair, host, holder, leftovers) for host in hosts])
-        held = [(host, by) for host, by in zip(hosts, found, strict=True) if by is not None]
+        held = [(host, by) for host, (by, _) in zip(hosts, found, strict=True) if by is not None]
         taken.difference_update(host for host, _ in held)
+        for host, (_, left_by) in zip(hosts, found, strict=True):
+            if left_by:
+                environment.observer(Notice(f"released on {host}: the lock that {left_by} had left there"))
+                note(journal, environment.observer, "released", operation=left_by, host=host)
         for host, by in held:
             raise _held(pair, host, by, alone=len(hosts) == 1)
         yield
     finally:
-        environment.gather([partial(release, environment, pair, host, operation) for host in sorted(taken)])
+        environment.gather([partial(release, environment, pair, host, journal.operation) for host in sorted(taken)])
 
 
 def _take(
     environment: Environment, pair: Pair, host: str, holder: LockHolder, leftovers: Callable[[], Collection[str]]
-) -> Maybe[LockHolder] | None:
+) -> tuple[Maybe[LockHolder] | None, str]:
+    """Who has it, None: we; and whose leftover was released for that."""
     port = environment.ports[host]
     try:
         found = port.lock(pair.name, holder)
         if not isinstance(found, LockHolder) or found.operation not in leftovers():
-            return found
+            return found, ""
         port.unlock(pair.name, found.operation)
-        environment.observer(Notice(f"released on {host}: the lock that {found.operation} had left there"))
-        return port.lock(pair.name, holder)
+        return port.lock(pair.name, holder), found.operation
     except CommandFailed as error:
         raise Refused(
             f"the lock of {pair.name} on {host} could not be taken: {error.seen}",

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from dualsrm.checks import blocking
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.executor import Executor
-from dualsrm.engine.journal import FileJournal, ended_operations, note
+from dualsrm.engine.journal import FileJournal, Journal, ended_operations, note
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.run import Run
 from dualsrm.errors import DualsrmError, HostUnreachable
@@ -89,7 +89,7 @@ def carry_out(
     try:
         part = {} if inside is None else {"inside": inside}
         journal.write("intent", verb=verb, pair=pair.name, guest=guest, **part)
-        with _locked(environment, pair, journal.operation, inside, state_directory):
+        with _locked(environment, pair, journal, inside, state_directory):
             looked = True
             with environment.one_look():
                 prepared = prepare(under_lock=True)
@@ -131,12 +131,12 @@ def _run(environment: Environment, journal: FileJournal, prepared: Prepared) -> 
 
 @contextmanager
 def _locked(
-    environment: Environment, pair: Pair, operation: str, inside: str | None, state_directory: Path
+    environment: Environment, pair: Pair, journal: Journal, inside: str | None, state_directory: Path
 ) -> Iterator[None]:
     if inside is not None:
         yield
         return
-    with pair_locked(environment, pair, operation, leftovers=partial(ended_operations, state_directory, pair.name)):
+    with pair_locked(environment, pair, journal, leftovers=partial(ended_operations, state_directory, pair.name)):
         yield
 
 

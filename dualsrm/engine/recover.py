@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dualsrm.engine.executor import Executor
 from dualsrm.engine.journal import FileJournal, Interrupted, interrupted, note, over, settle_interrupted
 from dualsrm.engine.locks import pair_locked
 from dualsrm.engine.observe import observe
-from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable, Refused
+from dualsrm.errors import DualsrmError, ExitCode, HostUnreachable
 from dualsrm.model import IN_WINDOW, LockHolder, Pair, Role, Snapshot, Unknown
 from dualsrm.outcome import Presence, presence
 from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
@@ -46,11 +47,12 @@ def recover(environment: Environment, pair: Pair, state_directory: Path, *, take
     """Settle every guest of the pair. A second run finds nothing to do."""
     snapshot = observe(environment, pair)
     _must_see_both(snapshot)
-    _free_locks(environment, snapshot, over(state_directory), take_over=take_over)
+    if take_over:
+        _free_locks(environment, snapshot)
     journal = FileJournal.begin(state_directory, "recover", environment.clock)
     try:
         journal.write("intent", verb="recover", pair=pair.name)
-        with pair_locked(environment, pair, journal.operation):
+        with pair_locked(environment, pair, journal, leftovers=partial(over, state_directory)):
             report = _settle_all(environment, pair, journal, interrupted(state_directory, pair.name))
         note(journal, environment.observer, "end", outcome=report.exit_code.name.lower())
     except DualsrmError as error:
@@ -121,17 +123,10 @@ def _must_see_both(snapshot: Snapshot) -> None:
                 )
 
 
-def _free_locks(environment: Environment, snapshot: Snapshot, ours: frozenset[str], *, take_over: bool) -> None:
-    """Locks of this manager's operations that run no more are released; another manager's only when told so."""
+def _free_locks(environment: Environment, snapshot: Snapshot) -> None:
+    """Whoever holds them: a person said that the manager is dead."""
     for host, holder in snapshot.locks.items():
         if isinstance(holder, LockHolder):
-            if holder.operation not in ours and not take_over:
-                raise Refused(
-                    f"{snapshot.pair.name} is locked on {host} by {holder.operation} of the manager on "
-                    f"{holder.manager} since {holder.since}",
-                    why="that operation may still be running",
-                    fix="if that manager is certainly dead, run `dualsrm recover --take-over`",
-                )
             environment.ports[host].unlock(snapshot.pair.name, holder.operation)
 
 

@@ -52,7 +52,7 @@ def run_rehearsal(
     try:
         journal.write("intent", verb=GroupVerb.REHEARSE.value, pair=pair.name, **{about: wanted.plan or ""})
         leftovers = partial(ended_operations, state_directory, pair.name)
-        with pair_locked(environment, pair, journal.operation, leftovers=leftovers):
+        with pair_locked(environment, pair, journal, leftovers=leftovers):
             prepared = prepare_rehearsal(environment, pair, wanted, journal.operation, under_lock=True)
             if prepared.refused:
                 against = "; ".join(f"{one.subject}: {one.seen}" for one in blocking(prepared.findings))

@@ -139,17 +139,22 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _words(kind: str, line: Mapping[str, object]) -> tuple[str, ...]:
     """What a line has to say that is neither a step nor a sample."""
+    return _texts(line.get("seen")) if kind == "warning" else (_sentence(kind, line),)
+
+
+def _sentence(kind: str, line: Mapping[str, object]) -> str:
+    """Empty for a line that says nothing to a person."""
     match kind:
         case "notice":
-            return (text_of(line, "text"),)
-        case "warning":
-            return _texts(line.get("seen"))
+            return text_of(line, "text")
+        case "released":
+            return f"the lock that {text_of(line, 'operation')} had left on {text_of(line, 'host')} was released"
         case "crossed":
-            return (f"outcome: {text_of(line, 'outcome')}: {text_of(line, 'meaning')}",)
+            return f"outcome: {text_of(line, 'outcome')}: {text_of(line, 'meaning')}"
         case "fenced":
             off = "was seen off" if line.get("off") is True else "was not seen off"
-            return (f"{text_of(line, 'peer')} {off} {text_of(line, 'why')}".strip(),)
+            return f"{text_of(line, 'peer')} {off} {text_of(line, 'why')}".strip()
         case "guest":
             seen = text_of(line, "seen")
-            return (f"{text_of(line, 'guest')}: {text_of(line, 'outcome')}" + (f": {seen}" if seen else ""),)
-    return ()
+            return f"{text_of(line, 'guest')}: {text_of(line, 'outcome')}" + (f": {seen}" if seen else "")
+    return ""

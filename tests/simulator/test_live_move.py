@@ -15,6 +15,7 @@ from dualsrm.engine.report import MoveState
 from dualsrm.errors import ExitCode, HostUnreachable, Refused
 from dualsrm.model import LockHolder
 from tests.simulator.driving import Manager, reported
+from tests.simulator.lost import journal
 from tests.simulator.pair import (
     MUTATING_KINDS,
     READING_KINDS,
@@ -272,6 +273,7 @@ def test_a_lock_that_an_ended_move_could_not_release_stands_in_nobodys_way(manag
     pair.clock.advance(60)
     assert manager.migrate("web").state is MoveState.MOVED
     assert not any(machine.locks for machine in pair.machines.values())
+    assert {line["host"] for line in journal(manager) if line["kind"] == "released"} == {"alpha", "beta"}
 
 
 def test_the_lock_of_a_move_that_died_stays_until_recover(manager: Manager) -> None:

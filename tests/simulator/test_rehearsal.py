@@ -334,6 +334,18 @@ def test_a_volume_that_is_not_marked_is_never_removed(manager: Manager) -> None:
     assert set(pair.machines[BETA].snapshots) == {name}
 
 
+def test_the_lock_of_one_that_died_stands_in_nobodys_way(manager: Manager) -> None:
+    """It touched no guest: nothing has to wait until it is cleaned up."""
+    pair = manager.pair
+    pair.faults.append(Fault("crash_after", "take_snapshot"))
+    with pytest.raises(ManagerCrash):
+        manager.rehearse("web", BETA)
+    pair.restart_manager()
+    assert any(machine.locks for machine in pair.machines.values())
+    assert manager.migrate("web").state is MoveState.MOVED
+    assert not any(machine.locks for machine in pair.machines.values())
+
+
 CALLS: tuple[tuple[Method, int], ...] = (
     ("lock", 2),
     ("unlock", 2),

@@ -381,7 +381,7 @@ def test_split_brain_leaves_both_stand_alone(dialect: Dialect, state: str, node:
     pair.cut_link("web")
     pair.clock.sleep(1)
     if dialect is Dialect.NINE:
-        pair.drbd.write(BETA, "web", 99999)
+        pair.drbd.write(BETA, "web", range(99999, 100000))
     pair.heal_link("web")
     assert {pair.drbd.nodes[host, "web"].connection for host in pair.pair.hosts} == {ConnectionState.STANDALONE}
 

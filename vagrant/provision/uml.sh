@@ -12,6 +12,8 @@ cat >/etc/systemd/system/dualsrm-config.service <<'UNIT'
 [Unit]
 Description=Unpack this lab's keys and settings from the configuration disk
 DefaultDependencies=no
+# It empties /tmp at boot, where the repository may be and its mount point is made.
+After=systemd-tmpfiles-setup.service
 Before=ssh.service dualsrm-networks.service
 ConditionKernelCommandLine=!lab.seal
 [Service]

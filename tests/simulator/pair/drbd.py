@@ -287,15 +287,15 @@ class SimDrbd:
 
     # --- writes -----------------------------------------------------------------------------------
 
-    def write(self, host: str, resource: str, number: int) -> bool:
-        """A guest writes; whether it was acknowledged. While one write is not, no other is made."""
+    def write(self, host: str, resource: str, numbers: range) -> bool:
+        """A guest writes; whether all of it was acknowledged. While one write is not, no other is made."""
         node = self.nodes[host, resource]
         if not node.up or node.role is not Role.PRIMARY or node.pending:
             return False
         if node.connected and not self.joined(node):
             if not node.suspended and node.disk is not DiskState.DISKLESS:
-                node.data.add(number)
-                node.pending.append(number)
+                node.data.add(numbers[0])
+                node.pending.append(numbers[0])
             return False
         disks = rules.acknowledged_by(
             connected=node.connected, suspended=bool(node.suspended), local_disk=node.disk is not DiskState.DISKLESS
@@ -304,7 +304,7 @@ class SimDrbd:
             self._rotate(node)
         for name, side in (("local", node), ("peer", self.peer(node))):
             if name in disks:
-                side.data.add(number)
+                side.data.update(numbers)
         return bool(disks)
 
     def _complete(self, node: Node) -> None:
@@ -326,8 +326,13 @@ class SimDrbd:
     # --- the link ---------------------------------------------------------------------------------
 
     def _reaches(self, resource: str) -> bool:
-        return self.link_up[resource] and all(
-            self.nodes[host, resource].up and self.host_up(host) for host in self.hosts
+        first, second = self.hosts
+        return (
+            self.link_up[resource]
+            and self.nodes[first, resource].up
+            and self.nodes[second, resource].up
+            and self.host_up(first)
+            and self.host_up(second)
         )
 
     def cut(self, resource: str, cause: str) -> None:

@@ -87,7 +87,7 @@ class SimPair:
         """Told before every call of the manager: where another of its lanes may come first."""
         self.manager = SimManager(self)
         self._triggers: list[Trigger] = []
-        self._writes = count(1)
+        self._written = 0
         self._pids = count(9001)
         self.drbd = SimDrbd(self.dialect, self.pair.hosts, self.note)
         self.libvirt = SimLibvirt(self.clock, self.drbd, self.note)
@@ -229,18 +229,20 @@ class SimPair:
         for guest in self.libvirt.guests.values():
             for host in self.libvirt.running_on(guest.name):
                 guest.due += guest.writes_per_second * elapsed
-                while guest.due >= 1:
-                    guest.due -= 1
+                count = int(guest.due)
+                guest.due -= count
+                if count:
                     for resource in guest.resources:
-                        self._write(guest, host, resource)
+                        self._write(guest, host, resource, count)
 
-    def _write(self, guest: Guest, host: str, resource: str) -> None:
-        number = next(self._writes)
-        if self.drbd.write(host, resource, number):
-            guest.acknowledged[resource].add(number)
+    def _write(self, guest: Guest, host: str, resource: str, count: int) -> None:
+        numbers = range(self._written, self._written + count)
+        self._written += count
+        if self.drbd.write(host, resource, numbers):
+            guest.acknowledged[resource].update(numbers)
         for volume in {volume for name, volume in guest.disks if name == resource}:
             for machine in self.machines.values():
-                write_through(machine, f"{resource}{volume}", CHUNK_BYTES)
+                write_through(machine, f"{resource}{volume}", count * CHUNK_BYTES)
 
     def _acknowledge(self, node: Node, number: int) -> None:
         """A write that waited is done; told to the guest, if it is there to hear."""

@@ -225,6 +225,14 @@ def _interrupt(program: Program, pair: SimPair) -> None:
     pair.restart_manager()
 
 
+def test_status_says_once_what_stands_in_the_way_of_every_guest(program: Program, pair: SimPair) -> None:
+    """Seen on the lab: a killed manager's lock was named twice for each of three guests, twelve lines of one fact."""
+    _interrupt(program, pair)
+    said = program("status").out
+    assert said.count("  fix: wait until it ends; if it died: dualsrm recover") == 1, said
+    assert "db, web: " in said.replace("\n", " ") or "web, db: " in said.replace("\n", " "), said
+
+
 def test_recover_after_a_killed_manager(program: Program, pair: SimPair) -> None:
     _interrupt(program, pair)
     assert program("status").code == ExitCode.REFUSED

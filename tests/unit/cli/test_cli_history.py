@@ -77,6 +77,17 @@ def test_a_move_is_told_with_who_and_from_where_to_where(program: Program, pair:
     assert "moved" in shown.replace("\n", "")
 
 
+def test_a_narrow_terminal_has_a_line_for_each_and_a_name_that_report_takes(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on the lab: at 80 columns each identifier was folded into three lines, and none could be copied."""
+    monkeypatch.setenv("COLUMNS", "80")
+    program("migrate", "web")
+    (line,) = [line for line in program("history").out.splitlines() if "alpha → beta" in line]
+    stamp = line.split()[1]
+    assert "migrate web (alpha → beta): moved" in program("report", stamp).out
+
+
 def test_what_has_no_end_is_shown_as_what_it_is(program: Program, config: Path) -> None:
     _write(
         config, "2026-11-22T120000Z-migrate-aaaaaa", _intent(), _line("step", 1, step="promote"), torn='{"kind": "en'
