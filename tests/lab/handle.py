@@ -36,15 +36,16 @@ class LabHandle:
         self.name = name
 
     def lab(
-        self, *words: str, check: bool = True, deadline_s: float = COMMAND_DEADLINE_S
+        self, *words: str, check: bool = True, deadline_s: float = COMMAND_DEADLINE_S, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `vagrant/lab WORDS`."""
+        """Run `vagrant/lab WORDS`. `given`: for its standard input."""
         done = subprocess.run(
             [str(REPOSITORY / "vagrant" / "lab"), "--name", self.name, *words],
             capture_output=True,
             text=True,
             timeout=deadline_s,
             check=False,
+            input=given,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"vagrant/lab {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -53,6 +54,10 @@ class LabHandle:
     def node(self, host: str, *command: str, check: bool = True) -> str:
         """Run a command on a node and give its output."""
         return self.lab("ssh", host, "--", *command, check=check, deadline_s=120).stdout
+
+    def put(self, host: str, path: str, text: str, mode: int) -> None:
+        """Write a file on a node."""
+        self.lab("ssh", host, "--", "install", "-m", f"{mode:o}", "/dev/stdin", path, deadline_s=120, given=text)
 
     def dualsrm(self, *words: str) -> Answer:
         """Run dualsrm on the manager's side and read its JSON."""
