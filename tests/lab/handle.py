@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,8 @@ class LabHandle:
     def touched(self) -> dict[str, str]:
         """All that a refusal must leave as it is: options, roles and connections, domains."""
         look = "drbdsetup show && drbdsetup events2 --now all && virsh list --all"
-        return {host: self.node(host, "sh", "-c", look) for host in HOSTS}
+        with ThreadPoolExecutor(len(HOSTS)) as pool:
+            return dict(zip(HOSTS, pool.map(lambda host: self.node(host, "sh", "-c", look), HOSTS), strict=True))
 
     def connection_changes(self, host: str) -> int:
         """How often a connection left Connected since boot, counted in the kernel's log."""
