@@ -7,36 +7,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.handle import HOSTS, RESOURCES, LabHandle, lab_of_our_own
+from tests.lab.faults.look import look_at_both, not_quiet
+from tests.lab.handle import LabHandle, lab_of_our_own
 
 
 @pytest.fixture(scope="session")
 def booted() -> Iterator[LabHandle]:
-    """A lab of this run's own, or one that is up already and named in DUALSRM_TEST_LAB, which is left up."""
+    """A lab of this run's own, or one that is up already and named in DUALSRM_TEST_LAB, which is left up; at rest."""
     if kept := os.environ.get("DUALSRM_TEST_LAB"):
-        yield LabHandle(kept)
+        lab = LabHandle(kept)
+        _assert_quiet(lab)
+        yield lab
         return
     with lab_of_our_own("t") as lab:
+        _assert_quiet(lab)
         yield lab
 
 
 @pytest.fixture
 def lab(booted: LabHandle) -> Iterator[LabHandle]:
-    """The lab, found and left as every test may expect it: all windows closed, one Primary each."""
-    _assert_quiet(booted)
+    """The lab, left as the next test expects it: all windows closed, one Primary each, both sides whole."""
     yield booted
     _assert_quiet(booted)
 
 
 def _assert_quiet(lab: LabHandle) -> None:
-    roles = {}
-    for host in HOSTS:
-        assert not lab.window_open(host), f"a window is open on {host}"
-        assert not lab.would_freeze(host), f"a lost link would freeze guests on {host}"
-        roles[host] = lab.roles(host)
-    for resources in RESOURCES.values():
-        for resource in resources:
-            assert sorted(roles[host][resource] for host in HOSTS) == ["Primary", "Secondary"]
+    assert not_quiet(look_at_both(lab)) == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,16 @@ class LabHandle:
         self.name = name
 
     def lab(
-        self, *words: str, check: bool = True, deadline_s: float = COMMAND_DEADLINE_S
+        self, *words: str, check: bool = True, deadline_s: float = COMMAND_DEADLINE_S, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `vagrant/lab WORDS`."""
+        """Run `vagrant/lab WORDS`. `given`: for its standard input."""
         done = subprocess.run(
             [str(REPOSITORY / "vagrant" / "lab"), "--name", self.name, *words],
             capture_output=True,
             text=True,
             timeout=deadline_s,
             check=False,
+            input=given,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"vagrant/lab {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -53,6 +55,10 @@ class LabHandle:
     def node(self, host: str, *command: str, check: bool = True) -> str:
         """Run a command on a node and give its output."""
         return self.lab("ssh", host, "--", *command, check=check, deadline_s=120).stdout
+
+    def put(self, host: str, path: str, text: str, mode: int) -> None:
+        """Write a file on a node."""
+        self.lab("ssh", host, "--", "install", "-m", f"{mode:o}", "/dev/stdin", path, deadline_s=120, given=text)
 
     def dualsrm(self, *words: str) -> Answer:
         """Run dualsrm on the manager's side and read its JSON."""
@@ -155,7 +161,8 @@ class LabHandle:
     def touched(self) -> dict[str, str]:
         """All that a refusal must leave as it is: options, roles and connections, domains."""
         look = "drbdsetup show && drbdsetup events2 --now all && virsh list --all"
-        return {host: self.node(host, "sh", "-c", look) for host in HOSTS}
+        with ThreadPoolExecutor(len(HOSTS)) as pool:
+            return dict(zip(HOSTS, pool.map(lambda host: self.node(host, "sh", "-c", look), HOSTS), strict=True))
 
     def connection_changes(self, host: str) -> int:
         """How often a connection left Connected since boot, counted in the kernel's log."""

@@ -135,12 +135,12 @@ def test_guest_shut_off(lab: LabHandle) -> None:
         _error(lab, REFUSED, "migrate", HOSTILE)
 
 
-@pytest.mark.parametrize("name", ["no such guest", "web; reboot", "we\"b'", "wéb", "web\nweb"])
+@pytest.mark.parametrize("name", ["no such guest", "web; reboot \"'é\nweb"])
 def test_guest_unknown(lab: LabHandle, name: str) -> None:
     _error(lab, USAGE, "migrate", name)
 
 
-@pytest.mark.parametrize("name", ["no such host", "beta; reboot", "bêta", "'"])
+@pytest.mark.parametrize("name", ["no such host", "beta; reboot 'ê"])
 def test_host_unknown(lab: LabHandle, name: str) -> None:
     _error(lab, USAGE, "migrate", "web", "--to", name)
 

@@ -1,0 +1,364 @@
+"""From fault to page on real nodes: `tests/run alerts`, about an hour, most of it the alerts' own patience.
+
+Prometheus and Alertmanager with what is shipped for them, over TLS. What is normal pages nobody; each fault pages, and
+what it paged for ends when it is healed. A table says how long each took. The tests are one story, in this order.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
+from tests.lab.monitoring import MANAGER, Monitoring, monitored
+from tests.lab.pager import Page
+
+REFUSED, ROLLED_BACK, NEEDS_ATTENTION = 1, 3, 4
+PATIENCE_S = 900.0
+"""More than any alert here waits, Alertmanager's group interval included."""
+HALF_AN_HOUR_S = 2400.0
+"""Ends of operations are told for half an hour after they happened."""
+NOT_TOLD = ("GuestFailedOver",)
+"""Nobody asked to be told of its end: it is an information."""
+PEER = next(host for host in HOSTS if host != MANAGER)
+
+Act = Callable[[LabHandle], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong, and the alert that must say so."""
+
+    alert: str
+    what: str
+    make: Act
+    heal: Act = lambda _: None
+
+
+@dataclass(slots=True)
+class Told:
+    """A line of the table: seconds since the epoch."""
+
+    fault: Fault
+    made: float
+    page: Page | None = None
+    healed: float | None = None
+    resolved: Page | None = None
+
+
+@dataclass(slots=True)
+class Watch:
+    """The monitoring, and the table so far."""
+
+    seen: Monitoring
+    table: list[Told] = field(default_factory=list)
+
+    @property
+    def lab(self) -> LabHandle:
+        """The lab that is watched."""
+        return self.seen.lab
+
+    def fires(self, *faults: Fault) -> None:
+        """Make them all, wait for all pages, heal them all, last one first."""
+        told: list[Told] = []
+        try:
+            for fault in faults:
+                told.append(Told(fault, time.time()))
+                fault.make(self.lab)
+                told[-1].made = time.time()
+            self.table += told
+            for one in told:
+                one.page = self._wait(one.fault.alert, one.made, firing=True)
+        finally:
+            for one in reversed(told):
+                one.fault.heal(self.lab)
+                one.healed = time.time()
+
+    def ends(self, within_s: float = PATIENCE_S) -> None:
+        """Wait until all that was healed is told to be over."""
+        for one in self.table:
+            if one.healed is not None and one.fault.alert not in NOT_TOLD:
+                one.resolved = self._wait(one.fault.alert, one.healed, firing=False, within_s=within_s)
+
+    def _wait(self, alert: str, since: float, *, firing: bool, within_s: float = PATIENCE_S) -> Page:
+        found: list[Page] = []
+
+        def arrived() -> bool:
+            pages = self.seen.pages(since)
+            found[:] = [page for page in pages if (page.alert, page.firing) == (alert, firing)]
+            return bool(found)
+
+        wait_for(f"{alert} to {'fire' if firing else 'end'}", arrived, within_s)
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def watch(booted: LabHandle, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Watch]:
+    with monitored(booted, tmp_path_factory.mktemp("monitoring")) as seen:
+        found = Watch(seen)
+        yield found
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
+    for line in ("", f"{'alert':32} {'page after':>10} {'over after':>10}  fault", *map(_line, found.table)):
+        reporter.write_line(line)
+
+
+def _line(told: Told) -> str:
+    page = "-" if told.page is None else f"{told.page.at - told.made:.0f} s"
+    over = "-" if told.resolved is None or told.healed is None else f"{told.resolved.at - told.healed:.0f} s"
+    return f"{told.fault.alert:32} {page:>10} {over:>10}  {told.fault.what}"
+
+
+# --- what is normal -------------------------------------------------------------------------------------
+
+
+def _to(lab: LabHandle, host: str) -> None:
+    for guest in RESOURCES:
+        if lab.host_of(guest) != host:
+            lab.node(MANAGER, "dualsrm", "migrate", guest)
+
+
+@pytest.mark.timeout(1800)
+def test_a_move_a_resync_and_a_reboot_page_nobody(watch: Watch) -> None:
+    lab, began = watch.lab, time.time()
+    _to(lab, MANAGER)
+    lab.node(PEER, "drbdadm", "invalidate", "mail")
+    wait_for("the resync to end", lambda: lab.whole(MANAGER) and lab.whole(PEER), 300)
+    lab.node(PEER, "systemctl", "poweroff", check=False)
+    wait_for(f"{PEER} to be down", lambda: lab.power(PEER) == "off", 180)
+    lab.lab("power", "on", PEER)
+    wait_for(f"{PEER} to be back", lambda: lab.whole(MANAGER) and lab.whole(PEER), 300)
+    start_again(lab)
+    wait_for("both to be scraped", lambda: len(watch.seen.query('up{job="dualsrm"} == 1')) == len(HOSTS))
+    wait_for("no alert to be pending", lambda: watch.seen.query("ALERTS") == [], PATIENCE_S)
+    assert watch.seen.pages(began) == []
+
+
+def start_again(lab: LabHandle) -> None:
+    """The peer's exporter after a boot."""
+    lab.node(PEER, "systemctl", "start", "dualsrm-exporter")
+
+
+# --- a host is lost --------------------------------------------------------------------------------------
+
+
+def _failover(lab: LabHandle, exit_code: int) -> None:
+    done = lab.lab("ssh", MANAGER, "--", "dualsrm", "failover", "--all", "--to", MANAGER, check=False)
+    assert done.returncode == exit_code, done.stdout + done.stderr
+
+
+def _lost_behind_a_lying_switch(lab: LabHandle) -> None:
+    """Cut off, alive, and its power switch says done and does nothing."""
+    for network in ("management", "replication", "memory"):
+        lab.lab("cut", network, PEER)
+    lab.lab("bmc", "lie", PEER)
+    wait_for(f"{MANAGER} to notice", lambda: not lab.connected(MANAGER))
+    _failover(lab, NEEDS_ATTENTION)
+
+
+def _really_off(lab: LabHandle) -> None:
+    lab.lab("bmc", "mend", PEER)
+    _failover(lab, 0)
+
+
+def _taken_back(lab: LabHandle) -> None:
+    lab.lab("heal")
+    lab.lab("power", "on", PEER)
+    wait_for(f"{PEER} to be back", lambda: not _no_answer(lab), 180)
+    start_again(lab)
+    wait_for("the split brain to be found, or none", lambda: lab.whole(PEER) or "StandAlone" in lab.events(PEER), 180)
+    with suppress(AssertionError):
+        names = [name for name in sorted(lab.roles(PEER)) if "StandAlone" in lab.events(PEER, name)]
+        lab.node(MANAGER, "dualsrm", "split-brain", "resolve", "--victim", PEER, *names)
+    wait_for("the pair to be whole", lambda: all(map(lab.whole, HOSTS)), 300)
+    lab.node(MANAGER, "dualsrm", "reprotect", PEER)
+
+
+def _no_answer(lab: LabHandle) -> bool:
+    return lab.lab("ssh", PEER, "--", "true", check=False).returncode != 0
+
+
+@pytest.mark.timeout(2400)
+def test_a_host_that_cannot_be_fenced_and_is_then_failed_over(watch: Watch) -> None:
+    _to(watch.lab, PEER)
+    watch.fires(
+        Fault("DualsrmFencingFailed", f"{PEER} is cut off, its power switch lies", _lost_behind_a_lying_switch),
+        Fault("GuestFailoverFailed", "the failover that could not fence it", lambda _: None),
+        Fault("GuestFailedOver", "the switch is mended; guests failed over", _really_off, _taken_back),
+    )
+
+
+# --- faults of one resource or guest ---------------------------------------------------------------------
+
+
+def _secondary(lab: LabHandle, guest: str) -> str:
+    return lab.other(lab.host_of(guest))
+
+
+def _twin(lab: LabHandle) -> None:
+    text = (
+        f"<domain type='qemu'><name>twin</name><uuid>{uuid.uuid5(uuid.NAMESPACE_DNS, 'twin')}</uuid>"
+        "<memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type></os>"
+        "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/></devices></domain>"
+    )
+    for host in HOSTS:
+        lab.put(host, "/run/twin.xml", text, 0o644)
+        lab.node(host, "virsh", "create", "/run/twin.xml")
+
+
+def _untwin(lab: LabHandle) -> None:
+    for host in HOSTS:
+        lab.node(host, "virsh", "destroy", "twin", check=False)
+
+
+def _rolled_back(lab: LabHandle) -> None:
+    target = _secondary(lab, "db")
+    with lab.drbdadm_refuses(target, ("primary",)):
+        done = lab.lab("ssh", MANAGER, "--", "dualsrm", "migrate", "db", check=False)
+    assert done.returncode == ROLLED_BACK, done.stdout + done.stderr
+
+
+def _on_secondary(guest: str, *command: str) -> Act:
+    return lambda lab: lab.node(_secondary(lab, guest), *command)
+
+
+def _on_primary(guest: str, *command: str) -> Act:
+    def act(lab: LabHandle) -> None:
+        host = lab.host_of(guest)
+        assert host is not None
+        lab.node(host, *command)
+
+    return act
+
+
+@pytest.mark.timeout(2400)
+def test_faults_of_one_resource_or_guest(watch: Watch) -> None:
+    """At the same time, each of another resource."""
+    _to(watch.lab, MANAGER)
+    watch.fires(
+        Fault("GuestMigrationFailed", "the target refuses to be Primary; rolled back", _rolled_back),
+        Fault(
+            "DrbdStandAlone",
+            "drbdadm disconnect web",
+            _on_secondary("web", "drbdadm", "disconnect", "web"),
+            _on_secondary("web", "drbdadm", "connect", "web"),
+        ),
+        Fault(
+            "DrbdDiskFailed",
+            "drbdadm detach db-log",
+            _on_secondary("db", "drbdadm", "detach", "db-log"),
+            _on_secondary("db", "drbdadm", "attach", "db-log"),
+        ),
+        Fault(
+            "DrbdTwoPrimariesAllowedAtRest",
+            "a window left open: drbdadm net-options --allow-two-primaries=yes db-data",
+            _on_primary("db", "drbdadm", "net-options", "--allow-two-primaries=yes", "db-data"),
+            _on_primary("db", "drbdadm", "net-options", "--allow-two-primaries=no", "db-data"),
+        ),
+        Fault(
+            "GuestDown",
+            "virsh destroy mail",
+            _on_primary("mail", "virsh", "destroy", "mail"),
+            lambda lab: lab.node(MANAGER, "dualsrm", "start", "mail", "--on", MANAGER),
+        ),
+        Fault("GuestOnBothHosts", "one guest started on both hosts", _twin, _untwin),
+    )
+    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+
+
+# --- faults of a pair ------------------------------------------------------------------------------------
+
+
+def _split(lab: LabHandle) -> None:
+    """Both sides of web write alone, and then meet."""
+    lab.node(PEER, "drbdadm", "disconnect", "web")
+    lab.node(PEER, "drbdadm", "primary", "--force", "web")
+    lab.node(PEER, "dd", "if=/dev/zero", "of=/dev/drbd/by-res/web/0", "bs=4096", "count=1", "seek=100", "oflag=direct")
+    lab.node(PEER, "drbdadm", "secondary", "web")
+    lab.node(PEER, "drbdadm", "connect", "web")
+
+
+def _unsplit(lab: LabHandle) -> None:
+    for host in HOSTS:
+        lab.node(host, "drbdadm", "disconnect", "web", check=False)
+    lab.node(PEER, "drbdadm", "connect", "--discard-my-data", "web")
+    lab.node(MANAGER, "drbdadm", "connect", "web")
+
+
+def _killed(lab: LabHandle) -> None:
+    """The manager dies in the middle of a move of db."""
+    script = (
+        "dualsrm migrate db >/dev/null 2>&1 & pid=$!; "
+        'until tail -qn1 $(ls -t /var/lib/dualsrm/operations/*-migrate-* | head -n1) | grep -q \'"step": "promote"\'; '
+        "do kill -0 $pid || exit 1; done; kill -KILL $pid"
+    )
+    lab.node(MANAGER, "bash", "-c", script)
+
+
+def _no_dump(lab: LabHandle) -> None:
+    """drbdsetup on the peer shows nothing to whoever is not root."""
+    lab.node(PEER, "chmod", "o-x,g-x", "/usr/sbin/drbdsetup")
+
+
+def _recovered(lab: LabHandle) -> None:
+    wait_for(
+        "recover to settle it",
+        lambda: lab.lab("ssh", MANAGER, "--", "dualsrm", "recover", check=False).returncode == 0,
+        300,
+    )
+
+
+@pytest.mark.timeout(2400)
+def test_faults_of_a_pair(watch: Watch) -> None:
+    _to(watch.lab, MANAGER)
+    watch.fires(
+        Fault("DualsrmOperationInterrupted", "the manager is killed in a move; recover", _killed, _recovered),
+        Fault("DrbdSplitBrain", "both sides of web wrote alone", _split, _unsplit),
+        Fault(
+            "DrbdIoSuspended",
+            "drbdadm suspend-io mail",
+            _on_primary("mail", "drbdadm", "suspend-io", "mail"),
+            _on_primary("mail", "drbdadm", "resume-io", "mail"),
+        ),
+        Fault(
+            "DualsrmCollectorFailing",
+            f"drbdsetup on {PEER} cannot be run by the exporter",
+            _no_dump,
+            lambda lab: lab.node(PEER, "chmod", "755", "/usr/sbin/drbdsetup"),
+        ),
+    )
+    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+
+
+@pytest.mark.timeout(2400)
+def test_a_link_that_is_cut_and_an_exporter_that_is_gone(watch: Watch) -> None:
+    watch.fires(
+        Fault(
+            "DrbdNotConnected",
+            "the replication link is cut",
+            lambda lab: lab.lab("cut", "replication", PEER),
+            lambda lab: lab.lab("heal"),
+        ),
+        Fault(
+            "DualsrmExporterDown",
+            f"the exporter of {PEER} is stopped",
+            lambda lab: lab.node(PEER, "systemctl", "stop", "dualsrm-exporter"),
+            start_again,
+        ),
+    )
+    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+
+
+# --- the end ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(HALF_AN_HOUR_S + 60)
+def test_what_is_healed_is_told_to_be_over(watch: Watch) -> None:
+    """The ends of operations half an hour later."""
+    watch.ends(HALF_AN_HOUR_S)
+    assert len(watch.table) >= 10, "as many faults as were made"
