@@ -9,6 +9,7 @@ from typing import Any
 from dualsrm.checks import Move
 from dualsrm.model import (
     AT_REST,
+    Certificates,
     Connection,
     ConnectionState,
     CpuVerdict,
@@ -38,7 +39,7 @@ from dualsrm.model import (
 ALPHA = "alpha"
 BETA = "beta"
 HOSTS = (ALPHA, BETA)
-PAIR = Pair("lab", HOSTS)
+PAIR = Pair("lab", HOSTS, encrypted=True)
 GUEST = "web"
 UUID = "5b1cdd3e-0c1f-4a77-9d5e-7a1f00000021"
 MIB = 1024 * 1024
@@ -110,7 +111,7 @@ def host_view(name: str, *, domains: tuple[Domain, ...], resources: tuple[Resour
             helper="/sbin/drbdadm",
         ),
         libvirt=LibvirtView(9_000_000, 7_002_000, domains, ("default",), frozenset({"pc-i440fx-7.2"}), 1024 * MIB),
-        system=SystemView(frozenset({"br0", "vec1"}), 0.1, ()),
+        system=SystemView(frozenset({"br0", "vec1"}), 0.1, (), Certificates("/etc/pki/qemu", ())),
     )
 
 

@@ -168,6 +168,26 @@ def separate_migration_network(case: Case) -> Findings:
         yield passed(subject, f"memory goes to {memory}, replication to {', '.join(sorted(replication))}")
 
 
+@each_end
+def certificates(case: Case, host: str) -> Findings:
+    """Both QEMUs need theirs, to listen and to be believed. Whether they are valid only the first move shows."""
+    if not case.snapshot.pair.encrypted:
+        yield passed(host, "memory travels readable, as configured: no certificate is needed")
+        return
+    look = on(host, "ls", "-l", "/etc/pki/qemu")
+    found = known(case.system(host).certificates, host, f"which certificates {host} has is not known", look)
+    if found.missing:
+        yield failed(
+            host,
+            f"{', '.join(found.missing)} not in {found.directory} on {host}",
+            "Memory crosses the wire encrypted by them: the move would fail with the window open, and be rolled back.",
+            "make them (docs/installing.md, certificates for memory); or, only where nobody else can listen, set"
+            ' transport = "tcp" in [migration]',
+        )
+    else:
+        yield passed(host, f"QEMU's certificates are in {found.directory}")
+
+
 def _replication_addresses(case: Case, host: str) -> frozenset[str]:
     drbd = case.drbd(host)
     resources = (drbd.resource(name) for name in case.resources())

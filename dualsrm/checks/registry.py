@@ -60,10 +60,13 @@ REGISTRY: tuple[Check, ...] = (
     Check("memory", "the target has memory for the guest and for QEMU", target.memory_on_target),
     Check("networks", "the target has the guest's bridges and networks", target.networks_on_target),
     Check("separate-networks", "memory and replication take different networks", hosts.separate_migration_network),
+    Check("certificates", "QEMU's certificates for memory are on both hosts, if it is encrypted", hosts.certificates),
     Check("clocks", "the hosts' clocks agree", hosts.clocks_agree),
 )
 
-LIVE_ONLY = frozenset({"peer-link", "cpu-compatible", "versions", "separate-networks", "disk-cache", "fence-handler"})
+LIVE_ONLY = frozenset(
+    {"peer-link", "cpu-compatible", "versions", "separate-networks", "certificates", "disk-cache", "fence-handler"}
+)
 """Checks of what only a live move does: libvirt talks to libvirt, a running guest changes its CPU, two hosts have its
 disks open."""
 

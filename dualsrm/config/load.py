@@ -74,7 +74,12 @@ def _settings(path: Path, document: Document) -> Settings:
     hosts = {name: Host(name=name, **section.model_dump()) for name, section in document.hosts.items()}
     groups = {name: section.group(name) for name, section in document.groups.items()}
     pairs = {
-        name: Pair(name, (section.hosts[0], section.hosts[1]), _filesystems(name, groups))
+        name: Pair(
+            name,
+            (section.hosts[0], section.hosts[1]),
+            _filesystems(name, groups),
+            document.migration.transport == "tls",
+        )
         for name, section in document.pairs.items()
     }
     return Settings(

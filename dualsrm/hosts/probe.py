@@ -22,7 +22,7 @@ from dualsrm.hosts.mounts import mount_view
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.hosts.text import clean
-from dualsrm.model import DrbdView, Maybe, MountView, Quarantine, SystemView, Unknown, parse_quarantine
+from dualsrm.model import Certificates, DrbdView, Maybe, MountView, Quarantine, SystemView, Unknown, parse_quarantine
 
 _LAST: Final = "complete"
 
@@ -150,8 +150,20 @@ def system_of(answer: Probe) -> Maybe[SystemView]:
         interfaces=frozenset(interfaces.split()),
         clock_offset_seconds=answer.clock_offset_s,
         other_managers=tuple(clean(line) for line in managers.splitlines() if line),
+        certificates=certificates_of(answer),
         quarantined=tuple(_quarantine(line) for line in quarantined.splitlines() if "\t" in line),
     )
+
+
+def certificates_of(answer: Probe) -> Maybe[Certificates]:
+    """QEMU's certificates for memory traffic, from a full probe or a survey."""
+    text = answer.text("certificates", "ls /etc/pki/qemu")
+    if isinstance(text, Unknown):
+        return text
+    directory, *missing = text.splitlines() or [""]
+    if not directory.startswith("/"):
+        return Unknown(f"the directory of QEMU's certificates reads {clean(directory, 80)!r}")
+    return Certificates(clean(directory, 200), tuple(clean(name, 40) for name in missing if name))
 
 
 def _quarantine(line: str) -> Quarantine:

@@ -10,7 +10,7 @@ from typing import Final
 from dualsrm.errors import CommandFailed
 from dualsrm.hosts.probe import Probe
 from dualsrm.hosts.text import clean
-from dualsrm.model import Certificates, HostAddress, HostSurvey, Maybe, Unknown
+from dualsrm.model import HostAddress, HostSurvey, Maybe, Unknown
 
 _ADDRESS: Final = re.compile(r"[0-9]+: ([^\s@]+)\S* +inet6? ([0-9a-fA-F.:]+/[0-9]{1,3}) ")
 """A line of `ip -o address show`: number, interface, family, address and prefix."""
@@ -34,7 +34,6 @@ def survey_of(answer: Probe, host: str) -> HostSurvey:
         reached_at=_reached(answer.text("reached", "echo $SSH_CONNECTION")),
         addresses=tuple(_addresses(str(addresses))),
         bridges=_words(answer.text("bridges", "ls -d /sys/class/net/*/bridge")),
-        certificates=_certificates(answer.text("certificates", "ls /etc/pki/qemu")),
     )
 
 
@@ -60,12 +59,3 @@ def _reached(text: Maybe[str]) -> str | None:
 
 def _words(text: Maybe[str]) -> Maybe[tuple[str, ...]]:
     return text if isinstance(text, Unknown) else tuple(clean(word, 40) for word in text.split())
-
-
-def _certificates(text: Maybe[str]) -> Maybe[Certificates]:
-    if isinstance(text, Unknown):
-        return text
-    directory, *missing = text.splitlines() or [""]
-    if not directory.startswith("/"):
-        return Unknown(f"the directory of QEMU's certificates reads {clean(directory, 80)!r}")
-    return Certificates(clean(directory, 200), tuple(clean(name, 40) for name in missing if name))

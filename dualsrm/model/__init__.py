@@ -19,7 +19,7 @@ from dualsrm.model.drbd import (
     RuntimeOptions,
     Volume,
 )
-from dualsrm.model.estate import Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
+from dualsrm.model.estate import Certificates, Host, HostView, LockHolder, MoveFacts, Pair, Snapshot, SystemView
 from dualsrm.model.facts import Maybe, OpenStrEnum, Unknown
 from dualsrm.model.filesystem import BootMount, Filesystem, Fsck, Mounted, MountView
 from dualsrm.model.findings import Finding, Severity
@@ -65,7 +65,7 @@ from dualsrm.model.rehearsal import (
     short_name,
     snapshot_name,
 )
-from dualsrm.model.survey import Certificates, HostAddress, HostSurvey
+from dualsrm.model.survey import HostAddress, HostSurvey
 from dualsrm.model.window import AT_REST, IN_WINDOW, Window, WindowError, parse_window
 
 __all__ = [

@@ -34,11 +34,22 @@ class Pair:
     hosts: tuple[str, str]
     filesystems: tuple[Filesystem, ...] = ()
     """As declared for its groups."""
+    encrypted: bool = False
+    """Whether memory travels by TLS, as configured."""
 
     def other(self, host: str) -> str:
         """The other host of the pair."""
         first, second = self.hosts
         return second if host == first else first
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """QEMU's certificates for memory traffic. Whether they are valid only the first move shows."""
+
+    directory: str
+    missing: tuple[str, ...]
+    """File names that are not there; empty when all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class SystemView:
     """Host clock minus manager clock; the error is at most the round trip."""
     other_managers: tuple[str, ...]
     """Other owners of DRBD resources or domains found running here: pacemaker, drbd-reactor, a libvirt qemu hook."""
+    certificates: Maybe[Certificates]
     quarantined: tuple[Quarantine, ...] = ()
     """Hosts that this one saw off in a failover and that have not been resynced since."""
 

@@ -17,15 +17,6 @@ class HostAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificates:
-    """QEMU's certificates for memory traffic. Whether they are valid only the first move shows."""
-
-    directory: str
-    missing: tuple[str, ...]
-    """File names that are not there; empty when all are."""
-
-
-@dataclass(frozen=True, slots=True)
 class HostSurvey:
     """One host, asked about itself."""
 
@@ -35,4 +26,3 @@ class HostSurvey:
     """The address of its own at which the manager's SSH connection ended; None when sshd does not say."""
     addresses: tuple[HostAddress, ...]
     bridges: Maybe[tuple[str, ...]]
-    certificates: Maybe[Certificates]

@@ -1,4 +1,4 @@
-"""What the pair lacks that no check of a guest looks at: the program on the hosts, power switches, certificates."""
+"""What the pair lacks that no check of a guest looks at: the hosts' program, the way between them, power switches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dualsrm.model import Finding, Power, Severity, Unknown
 from dualsrm.setup.draft import Draft, HostDraft
 
-HOST_PROGRAM, PEER_REACHED, POWER_SWITCH, CERTIFICATES = "host-program", "peer-reached", "power-switch", "certificates"
+HOST_PROGRAM, PEER_REACHED, POWER_SWITCH = "host-program", "peer-reached", "power-switch"
 
 
 def missing(draft: Draft, path: str) -> tuple[Finding, ...]:
@@ -16,8 +16,6 @@ def missing(draft: Draft, path: str) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for number, one in enumerate(draft.hosts, start=1):
         found += _host_side(draft, one, install(one, number, path))
-        if draft.transport == "tls":
-            found += _certificates(one)
     return tuple(found)
 
 
@@ -64,16 +62,3 @@ def _host_side(draft: Draft, one: HostDraft, put: str) -> Iterator[Finding]:
         seen = f"the power switch of {other} does not answer {name}: {one.peer.power_why}"
         mend = f"correct [peers.{other}.fence] in /etc/dualsrm/host.toml on {name}, then: {look}"
         yield Finding(POWER_SWITCH, Severity.WARNING, other, seen, lost, mend)
-
-
-def _certificates(one: HostDraft) -> Iterator[Finding]:
-    name, found = one.host.name, one.survey.certificates
-    why = "Memory crosses the wire encrypted by them; a live move would fail and be rolled back."
-    again = "or, only where nobody else can listen, the same `dualsrm init` with --transport tcp --force"
-    if isinstance(found, Unknown):
-        fix = f"{ssh(one, 'ls -l /etc/pki/qemu')}; {again}"
-        yield Finding(CERTIFICATES, Severity.UNKNOWN, name, f"certificates of {name}: {found.why}", why, fix)
-    elif found.missing:
-        seen = f"{', '.join(found.missing)} not in {found.directory} on {name}"
-        fix = f"make them (docs/installing.md, certificates for memory), for {one.host.migration_address}; {again}"
-        yield Finding(CERTIFICATES, Severity.FAILED, name, seen, why, fix)

@@ -102,10 +102,10 @@ def watch(booted: LabHandle, tmp_path_factory: pytest.TempPathFactory, pytestcon
     with monitored(booted, tmp_path_factory.mktemp("monitoring")) as seen:
         found = Watch(seen)
         yield found
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    assert reporter is not None
-    for line in ("", f"{'alert':32} {'page after':>10} {'over after':>10}  fault", *map(_line, found.table)):
-        reporter.write_line(line)
+    capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        print(f"\n{'alert':32} {'page after':>10} {'over after':>10}  fault", *map(_line, found.table), sep="\n")
 
 
 def _line(told: Told) -> str:

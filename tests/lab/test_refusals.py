@@ -194,6 +194,15 @@ def test_host_key_changed(lab: LabHandle, settings: Path, tmp_path: Path) -> Non
     assert "key" in text
 
 
+def test_no_certificates_for_encrypted_memory(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
+    """The lab has none."""
+    answer = _with(lab, settings, tmp_path, 'transport = "tcp"', 'transport = "tls"')
+    assert answer.exit == REFUSED, answer.document
+    failed = {one["subject"]: one["seen"] for one in answer.document["findings"] if one["check"] == "certificates"}
+    assert failed.keys() == set(HOSTS)
+    assert all("ca-cert.pem" in seen and "not in /etc/pki/qemu" in seen for seen in failed.values())
+
+
 def test_unknown_key_in_the_configuration(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
     answer = _with(lab, settings, tmp_path, "[migration]\n", "[migration]\nbandwith = 3\n")
     assert answer.exit == USAGE

@@ -109,18 +109,22 @@ bridges() {
 }
 
 # Where QEMU looks for certificates of memory traffic, then a line for each file that is not there (virQEMUDriverConfig).
+# The one who sends shows its own only where the other side verifies it, which is so unless it is switched off.
 certificates() {
-    local directory=/etc/pki/qemu migrate='' line file
+    local directory=/etc/pki/qemu migrate='' line file verify=1 verify_migrate='' files=({ca-cert,server-cert,server-key}.pem)
     [[ -d /etc/pki/libvirt-migrate ]] && migrate=/etc/pki/libvirt-migrate
     if [[ -r /etc/libvirt/qemu.conf ]]; then
         while read -r line; do
             [[ $line =~ ^default_tls_x509_cert_dir\ *=\ *\"(/[^\"]*)\" ]] && directory=${BASH_REMATCH[1]}
+            [[ $line =~ ^default_tls_x509_verify\ *=\ *([01]) ]] && verify=${BASH_REMATCH[1]}
+            [[ $line =~ ^migrate_tls_x509_verify\ *=\ *([01]) ]] && verify_migrate=${BASH_REMATCH[1]}
             [[ $line =~ ^migrate_tls_x509_cert_dir\ *=\ *\"(/[^\"]*)\" ]] && migrate=${BASH_REMATCH[1]}
         done </etc/libvirt/qemu.conf
     fi
     directory=${migrate:-$directory}
     printf '%s\n' "$directory"
-    for file in {ca-cert,server-cert,server-key,client-cert,client-key}.pem; do
+    [[ ${verify_migrate:-$verify} == 1 ]] && files+=({client-cert,client-key}.pem)
+    for file in "${files[@]}"; do
         [[ -f $directory/$file ]] || printf '%s\n' "$file"
     done
     return 0
@@ -148,7 +152,6 @@ if [[ $scope == survey ]]; then
     section reached printf '%s\n' "${SSH_CONNECTION-}"
     section addresses ip -o address show up scope global
     section bridges bridges
-    section certificates certificates
     section complete true
     exit 0
 fi
@@ -169,6 +172,7 @@ if [[ $scope == all ]]; then
     section memory available_memory
     section managers managers
     section boot boot
+    section certificates certificates
     section quarantined quarantined
 fi
 section clock_end clock

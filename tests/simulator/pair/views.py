@@ -23,7 +23,11 @@ def host_view(pair: SimPair, host: str) -> model.HostView:
     """Everything one host says."""
     machine = pair.machines[host]
     system = model.SystemView(
-        machine.interfaces, machine.clock_offset_seconds, machine.other_managers, tuple(machine.quarantined.values())
+        machine.interfaces,
+        machine.clock_offset_seconds,
+        machine.other_managers,
+        model.Certificates("/etc/pki/qemu", machine.certificates_missing),
+        tuple(machine.quarantined.values()),
     )
     libvirt = libvirt_view(pair, host) if machine.libvirtd else model.Unknown("libvirtd does not answer")
     drbd = drbd_view(pair, host) if machine.drbd else model.Unknown("drbdsetup does not answer")
@@ -42,14 +46,13 @@ def mount_view(pair: SimPair, host: str) -> model.MountView:
 
 def survey(pair: SimPair, host: str) -> model.HostSurvey:
     """What one host says of itself before it is configured: an address on each network of the pair."""
-    machine, configured = pair.machines[host], pair.configured[host]
+    configured = pair.configured[host]
     networks = {"eth0": configured.address, "eth1": REPLICATION_ADDRESS[host], "eth2": configured.migration_address}
     return model.HostSurvey(
         name=host,
         reached_at=configured.address,
         addresses=tuple(model.HostAddress(name, f"{address}/24") for name, address in networks.items()),
         bridges=("br0",),
-        certificates=model.Certificates("/etc/pki/qemu", machine.certificates_missing),
     )
 
 

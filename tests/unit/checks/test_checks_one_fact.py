@@ -9,6 +9,7 @@ import pytest
 from dualsrm.checks import REGISTRY, blocking, check_move
 from dualsrm.checks.case import on
 from dualsrm.model import (
+    Certificates,
     ConnectionState,
     CpuVerdict,
     Disk,
@@ -108,6 +109,10 @@ HOSTS = (
             "separate-networks", WARNING, ("beta-mem",)),
     Changed("addresses unread", b.change_connection(OK, BETA, local_address=None), "separate-networks", WARNING),
     Changed("hosts not given", replace(OK, hosts={}), "separate-networks", WARNING),
+    Changed("no certificates", b.change_system(OK, BETA, certificates=Certificates("/x", ("server-key.pem",))),
+            "certificates", FAILED, ("server-key.pem not in /x on beta",), 'transport = "tcp"'),
+    Changed("certificates unread", b.change_system(OK, ALPHA, certificates=NOBODY), "certificates", UNKNOWN,
+            ("alpha",)),
     Changed("skew", b.change_system(OK, BETA, clock_offset_seconds=-3.0), "clocks", WARNING, ("3.1 s",)),
 )  # fmt: skip
 

@@ -145,7 +145,7 @@ def test_missing_certificates_matter_only_with_tls(
     tls = program("init", *ADDRESSES, "--output", str(fresh), *state)
     assert tls.code == ExitCode.REFUSED
     assert "server-key.pem not in /etc/pki/qemu on alpha" in tls.out
-    assert "web: ready to migrate, ready to fail over, once the above is mended" in tls.out
+    assert "web: NOT ready to migrate, ready to fail over" in tls.out
     assert (
         program("init", *ADDRESSES, "--output", str(fresh), *state, "--force", "--transport", "tcp").code == ExitCode.OK
     )

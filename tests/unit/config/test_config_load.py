@@ -58,7 +58,7 @@ def test_the_shortest_file_and_its_defaults(file: Path) -> None:
     assert settings.hosts["alpha"] == Host("alpha", "10.79.0.11", "10.79.2.11", "qemu+ssh://alpha/system", "root", 22)
     assert settings.hosts["beta"].user == "admin"
     assert settings.hosts["beta"].port == 2222
-    assert settings.pairs == {"lab": Pair("lab", ("alpha", "beta"))}
+    assert settings.pairs == {"lab": Pair("lab", ("alpha", "beta"), encrypted=True)}
     assert (settings.ssh.identity_file, settings.ssh.known_hosts) == (None, None)
     assert settings.migration.transport == "tls"
     assert (settings.migration.bandwidth_mib_s, settings.migration.deadline_s) == (0, 300)

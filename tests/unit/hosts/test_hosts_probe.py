@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from dualsrm.errors import CommandFailed
 from dualsrm.hosts.drbd import Dialect
-from dualsrm.hosts.probe import Probe, Scope, Section, available_memory_of, drbd_of, parse_sections, probe, system_of
+from dualsrm.hosts.probe import (
+    Probe,
+    Scope,
+    Section,
+    available_memory_of,
+    certificates_of,
+    drbd_of,
+    parse_sections,
+    probe,
+    system_of,
+)
 from dualsrm.hosts.scripts import script_argv
 from dualsrm.hosts.ssh import SshConnection
 from dualsrm.hosts.survey import survey_of
@@ -178,8 +188,30 @@ def test_other_managers_are_named() -> None:
         interfaces=Section(0, "lo\nbr0\n", ""),
         managers=Section(0, "pacemaker\nlibvirt hook /a\n", ""),
         quarantined=Section(0, "", ""),
+        certificates=Section(0, "/etc/pki/qemu\n", ""),
     )
-    assert system_of(answer) == SystemView(frozenset({"lo", "br0"}), 0.0, ("pacemaker", "libvirt hook /a"))
+    assert system_of(answer) == SystemView(
+        frozenset({"lo", "br0"}), 0.0, ("pacemaker", "libvirt hook /a"), Certificates("/etc/pki/qemu", ())
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/etc/pki/qemu\n", Certificates("/etc/pki/qemu", ())),
+        (
+            "/etc/pki/qemu\nca-cert.pem\nser\033ver-key.pem\n",
+            Certificates("/etc/pki/qemu", ("ca-cert.pem", "ser ver-key.pem")),
+        ),
+    ],
+)
+def test_certificates_are_read(text: str, expected: Certificates) -> None:
+    assert certificates_of(drbd_probe(certificates=Section(0, text, ""))) == expected
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n"])
+def test_no_directory_is_no_answer_about_certificates(text: str) -> None:
+    assert isinstance(certificates_of(drbd_probe(certificates=Section(0, text, ""))), Unknown)
 
 
 def test_who_is_in_quarantine_is_read_also_from_a_torn_record() -> None:
@@ -222,13 +254,11 @@ def test_a_survey_is_read() -> None:
             addresses=IP,
             reached="192.0.2.1 40000 192.0.2.11 22\n",
             bridges="br0\nvirbr0\n",
-            certificates="/etc/pki/qemu\nca-cert.pem\n",
         ),
         "alpha",
     )
     assert (found.name, found.reached_at, found.bridges) == ("alpha", "192.0.2.11", ("br0", "virbr0"))
     assert found.addresses == (HostAddress("eth0", "192.0.2.11/24"), HostAddress("veth1", "2001:db8::11/64"))
-    assert found.certificates == Certificates("/etc/pki/qemu", ("ca-cert.pem",))
 
 
 def test_a_survey_without_name_or_addresses_is_none() -> None:
@@ -239,15 +269,14 @@ def test_a_survey_without_name_or_addresses_is_none() -> None:
 
 
 def test_what_else_a_survey_lacks_is_unknown() -> None:
-    found = survey_of(answer(name="alpha", addresses="", certificates="nonsense"), "alpha")
+    found = survey_of(answer(name="alpha", addresses=""), "alpha")
     assert (found.addresses, found.reached_at) == ((), None)
     assert isinstance(found.bridges, Unknown)
-    assert isinstance(found.certificates, Unknown)
 
 
 @given(st.text())
 def test_no_text_of_a_host_makes_it_fail_or_holds_a_control_character(text: str) -> None:
-    found = survey_of(answer(name=text, addresses=text, reached=text, bridges=text, certificates=text), "alpha")
+    found = survey_of(answer(name=text, addresses=text, reached=text, bridges=text), "alpha")
     assert found.name.isprintable()
     assert not isinstance(found.bridges, Unknown)
     assert all(word.isprintable() for word in found.bridges)
@@ -259,5 +288,4 @@ def test_a_survey_of_this_machine_over_ssh(ssh: SshConnection) -> None:
     found = survey_of(done, "here")
     assert found.name == os.uname().nodename
     assert found.reached_at == "127.0.0.1"
-    assert isinstance(found.certificates, Certificates)
     assert not isinstance(found.bridges, Unknown)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dualsrm.config import load
 from dualsrm.hostside.settings import load_peer
-from dualsrm.model import Certificates, Host, HostAddress, HostSurvey, PeerSeen, Power, Severity, Unknown
+from dualsrm.model import Host, HostAddress, HostSurvey, PeerSeen, Power, Severity, Unknown
 from dualsrm.setup import Draft, Fence, GuestDraft, HostDraft, MemoryNetwork, missing, render
 from dualsrm.setup.networks import Shares
 
@@ -33,7 +33,6 @@ def host(name: str, number: int, **fields: object) -> HostDraft:
         None,
         (HostAddress("eth0", f"192.0.2.{number}/24"),),
         ("br0",),
-        Certificates("/etc/pki/qemu", ()),
     )
     configured = Host(name, f"192.0.2.{number}", f"198.51.100.{number}", f"qemu+ssh://192.0.2.{number}/system")
     made = HostDraft(configured, survey, SEEN, "9.2.18", "EPYC", (f"203.0.113.{number}",))
@@ -174,12 +173,3 @@ def test_each_thing_a_host_lacks_is_said_with_its_cure(
     assert all(one.seen and one.why and one.fix for one in missing(made, FILE))
     if any("#1>" in one.fix for one in missing(made, FILE)):
         assert "#1> [peers.beta]" in render(made, FILE), "what the command takes out is there"
-
-
-def test_certificates_are_wanted_for_tls_and_unknown_is_not_fine() -> None:
-    alpha, beta = host("alpha", 11), host("beta", 12)
-    alpha = replace(alpha, survey=replace(alpha.survey, certificates=Unknown("no answer")))
-    beta = replace(beta, survey=replace(beta.survey, certificates=Certificates("/x", ("ca-cert.pem",))))
-    made = draft(hosts=(alpha, beta))
-    assert found(made) == {("certificates", "alpha"): Severity.UNKNOWN, ("certificates", "beta"): Severity.FAILED}
-    assert found(replace(made, transport="tcp")) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dualsrm.model import Certificates, ConnectionState, DomainState, HostAddress, HostSurvey, Snapshot
+from dualsrm.model import ConnectionState, DomainState, HostAddress, HostSurvey, Snapshot
 from dualsrm.setup import GuestDraft, guests_of
 from tests.builders import (
     ALPHA,
@@ -24,9 +24,7 @@ from tests.builders import (
 def drafts(seen: Snapshot, *more: str) -> dict[str, GuestDraft]:
     addresses = {ALPHA: ("10.79.1.11",), BETA: ("10.79.1.12", *more)}
     surveys = {
-        name: HostSurvey(
-            name, None, tuple(HostAddress("eth1", f"{one}/24") for one in found), (), Certificates("/etc/pki/qemu", ())
-        )
+        name: HostSurvey(name, None, tuple(HostAddress("eth1", f"{one}/24") for one in found), ())
         for name, found in addresses.items()
     }
     return {guest.guest: guest for guest in guests_of(seen, surveys)}

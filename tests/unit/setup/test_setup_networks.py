@@ -7,7 +7,7 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualsrm.model import Certificates, HostAddress, HostSurvey
+from dualsrm.model import HostAddress, HostSurvey
 from dualsrm.setup import memory_network
 from dualsrm.setup.networks import Shares
 
@@ -17,7 +17,7 @@ NAMED = (f"{MANAGEMENT}.11", f"{MANAGEMENT}.12")
 
 def survey(name: str, *addresses: tuple[str, str], reached_at: str | None = None) -> HostSurvey:
     found = tuple(HostAddress(*one) for one in addresses)
-    return HostSurvey(name, reached_at, found, ("br0",), Certificates("/etc/pki/qemu", ()))
+    return HostSurvey(name, reached_at, found, ("br0",))
 
 
 def both(*networks: tuple[str, str], more: tuple[str, ...] = ()) -> tuple[HostSurvey, HostSurvey]:
@@ -50,7 +50,7 @@ def test_then_a_guests_bridge_then_management_and_replication_last() -> None:
 
 def test_the_management_network_is_known_by_where_ssh_arrived_when_the_host_was_named_by_name() -> None:
     alpha, beta = both(("eth0", MANAGEMENT), ("eth2", MEMORY))
-    alpha = HostSurvey("alpha", f"{MANAGEMENT}.11", alpha.addresses, alpha.bridges, alpha.certificates)
+    alpha = HostSurvey("alpha", f"{MANAGEMENT}.11", alpha.addresses, alpha.bridges)
     found = memory_network((alpha, beta), ("alpha", "beta"), set(), set())
     assert found.addresses == (f"{MEMORY}.11", f"{MEMORY}.12")
 
