@@ -18,7 +18,7 @@ from score.wire import Kind
 from tests.lab.handle import HOSTS, REPOSITORY, RESOURCES, Answer, LabHandle, wait_for
 from uml.layout import Layout
 
-REFUSED, NEEDS_ATTENTION = 1, 4
+NEEDS_ATTENTION = 4
 _WRITES = "import sys; sys.path.insert(0, sys.argv[1]); from tests.lab.handle import LabHandle as L; "
 _WRITES += "sys.exit(not L(sys.argv[2]).write(sys.argv[3:]))"
 
