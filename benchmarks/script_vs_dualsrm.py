@@ -5,7 +5,9 @@
 Both are started on the manager's side. `total` is the command's wall clock. `window` is for how long both hosts were
 Primary, by the source's kernel log: the same measure for both. The script logs in anew for each of its commands, as it
 would in anybody's shell; with --shared-logins it uses a connection that stands already, which dualsrm never does.
-Seconds mean little on an emulated pair; the ratios are what to compare.
+Seconds mean little on an emulated pair; the ratios are what to compare. What dualsrm adds does not grow with the
+guest, so the ratio of the totals is another one for a bigger guest: --copy-mib-s has both copy memory at that speed, as
+if there were more of it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -23,6 +28,7 @@ from tests.lab.faults import usual
 from tests.lab.faults.command import Command
 from tests.lab.faults.judge import Journey
 from tests.lab.faults.look import MINORS
+from tests.lab.faults.play import directory_of
 from tests.lab.handle import RESOURCES, LabHandle
 
 #: One kernel's words, so one clock: the other host became Primary; this one stopped being it.
@@ -42,7 +48,27 @@ class Move:
     """dualsrm's own figure: from asking to open until seen closed on both hosts."""
 
 
-def move(lab: LabHandle, guest: str, *, by_script: bool, shared_logins: bool) -> Move:
+@contextmanager
+def copying_at(lab: LabHandle, guest: str, mib_s: int) -> Iterator[tuple[str, ...]]:
+    """Memory is copied at this speed (0: as fast as it goes). virsh takes what is set; dualsrm gets options."""
+    if not mib_s:
+        yield ()
+        return
+    usual = (directory_of(lab) / "dualsrm.toml").read_text()
+    with TemporaryDirectory() as scratch:
+        config = Path(scratch) / "dualsrm.toml"
+        config.write_text(usual.replace("[migration]\n", f"[migration]\nbandwidth_mib_s = {mib_s}\n"))
+        config.chmod(0o600)
+        source = str(lab.host_of(guest))
+        before = lab.node(source, "virsh", "migrate-getspeed", guest).strip()
+        lab.node(source, "virsh", "migrate-setspeed", guest, str(mib_s))
+        try:
+            yield "--config", str(config)
+        finally:
+            lab.node(source, "virsh", "migrate-setspeed", guest, before)
+
+
+def move(lab: LabHandle, guest: str, *, by_script: bool, shared_logins: bool, options: tuple[str, ...] = ()) -> Move:
     """One move; a command that fails ends the benchmark, for its time would mean nothing."""
     source = lab.host_of(guest)
     if source is None:
@@ -53,7 +79,7 @@ def move(lab: LabHandle, guest: str, *, by_script: bool, shared_logins: bool) ->
     if by_script:
         command = usual.begin(lab, journey, shared=shared_logins)
     else:
-        command = Command(lab, "dualsrm", "migrate", guest, "--json")
+        command = Command(lab, "dualsrm", *options, "migrate", guest, "--json")
     command.join(300)
     score = lab.score()[guest]
     if (
@@ -92,14 +118,18 @@ def _line(name: str, values: Sequence[float]) -> str:
 @click.option("--guest", default="web", show_default=True, type=click.Choice(list(RESOURCES)))
 @click.option("--moves", default=5, show_default=True, type=click.IntRange(1, 100), help="By each of the two.")
 @click.option("--shared-logins", is_flag=True, help="Let the script use a connection that stands already.")
-def main(name: str, guest: str, moves: int, *, shared_logins: bool) -> None:
+@click.option(
+    "--copy-mib-s", default=0, type=click.IntRange(0, 10_000), help="Speed of the copy; 0: as fast as it goes."
+)
+def main(name: str, guest: str, moves: int, copy_mib_s: int, *, shared_logins: bool) -> None:
     """Print median and range of each, and the ratios."""
     lab = LabHandle(name)
     taken: dict[str, list[Move]] = {"script": [], "dualsrm": []}
     for number in range(moves):
         # Turns change, so that neither always has the direction, or the quiet machine, of the other.
         for who in sorted(taken, reverse=number % 2 == 0):
-            one = move(lab, guest, by_script=who == "script", shared_logins=shared_logins)
+            with copying_at(lab, guest, copy_mib_s) as options:
+                one = move(lab, guest, by_script=who == "script", shared_logins=shared_logins, options=options)
             click.echo(f"{who:8} total {one.total_s:.2f} window {one.window_s:.2f} outage {one.outage_s:.2f}", err=True)
             taken[who].append(one)
     for who, all_moves in taken.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import hypothesis
@@ -26,3 +27,9 @@ class OneWorkerHasTheLab(LoadScopeScheduling):  # type: ignore[misc]  # xdist pu
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerHasTheLab:
     """xdist's hook."""
     return OneWorkerHasTheLab(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A worker that has other tests than the lab's gives way to the lab: in the end everything waits for its nodes."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith("tests/lab/") and os.nice(0) == 0:
+        os.nice(5)
