@@ -123,7 +123,7 @@ def resources_of(domain: Domain, view: HostView) -> tuple[str, ...]:
 def tenants(view: HostView, resource: str) -> tuple[Domain, ...]:
     """The guests one host knows with any disk on a resource, read-only disks included: each holds the device open.
 
-    None when the host does not say.
+    None where the host does not say: whoever needs to know asks it first.
     """
     libvirt, drbd, filesystems = view.libvirt, view.drbd, view.filesystems
     if isinstance(libvirt, Unknown) or isinstance(drbd, Unknown):

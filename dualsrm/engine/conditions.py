@@ -13,11 +13,12 @@ from functools import partial
 from typing import TypeAlias
 
 from dualsrm.engine.environment import Environment
+from dualsrm.engine.filesystem_acts import mount_differs
 from dualsrm.engine.ports import HostPort
 from dualsrm.engine.rehearsal_acts import rehearsal_differs
 from dualsrm.engine.split_acts import kept_differs, split_differs
 from dualsrm.errors import DualsrmError
-from dualsrm.model import DrbdView, Host, Noted, Resource, Role, Unknown
+from dualsrm.model import DrbdView, Host, Resource, Role, Unknown
 from dualsrm.plan.filesystem_steps import MountedIs
 from dualsrm.plan.peer_steps import Lifted, PeerCondition
 from dualsrm.plan.rehearsal_steps import OnRehearsal, SnapshotGone
@@ -63,17 +64,18 @@ def unmet(environment: Environment, conditions: Sequence[Condition]) -> tuple[Un
     about_rehearsal: dict[str, list[OnRehearsal]] = {}
     looks: list[Callable[[], list[Unmet]]] = []
     for condition in conditions:
+        port = environment.ports[condition.host]
         if isinstance(condition, OnGuest):
-            looks.append(partial(_look_at_guest, environment.ports[condition.host], condition))
+            looks.append(partial(_look, condition, partial(_guest_differs, condition, port)))
         elif isinstance(condition, MountedIs):
-            looks.append(partial(_look_at_mount, environment.ports[condition.host], condition))
+            looks.append(partial(_look, condition, partial(mount_differs, condition, port)))
         elif isinstance(condition, SnapshotTaken | DataIs):
-            looks.append(partial(_look_at_kept, environment.ports[condition.host], condition))
+            looks.append(partial(_look, condition, partial(kept_differs, condition, port)))
         elif isinstance(condition, OnRehearsal):
             about_rehearsal.setdefault(condition.host, []).append(condition)
         elif isinstance(condition, PeerCondition):
-            ports = environment.ports
-            looks.append(partial(_look_at_note, ports[condition.host], ports[condition.peer].host, condition))
+            peer = environment.ports[condition.peer].host
+            looks.append(partial(_look, condition, partial(_note_differs, condition, port, peer)))
         else:
             about_drbd.setdefault(condition.host, []).append(condition)
     looks += [partial(_look_at_drbd, environment.ports[host], asked) for host, asked in about_drbd.items()]
@@ -97,45 +99,16 @@ def _look_at_rehearsal(port: HostPort, conditions: Sequence[OnRehearsal]) -> lis
     return [Unmet(condition, seen) for condition in conditions if (seen := rehearsal_differs(condition, view))]
 
 
-def _look_at_kept(port: HostPort, condition: SnapshotTaken | DataIs) -> list[Unmet]:
+def _look(condition: Condition, differs: Callable[[], str]) -> list[Unmet]:
     try:
-        seen = kept_differs(condition, port)
+        seen = differs()
     except DualsrmError as error:
         return [Unmet(condition, error.seen, asked=False)]
     return [Unmet(condition, seen)] if seen else []
 
 
-def _look_at_guest(port: HostPort, condition: OnGuest) -> list[Unmet]:
-    try:
-        seen = _guest_differs(condition, port)
-    except DualsrmError as error:
-        return [Unmet(condition, error.seen, asked=False)]
-    return [Unmet(condition, seen)] if seen else []
-
-
-def _look_at_note(port: HostPort, peer: Host, condition: PeerCondition) -> list[Unmet]:
-    try:
-        seen = _note_differs(condition, port.noted(peer))
-    except DualsrmError as error:
-        return [Unmet(condition, error.seen, asked=False)]
-    return [Unmet(condition, seen)] if seen else []
-
-
-def _look_at_mount(port: HostPort, condition: MountedIs) -> list[Unmet]:
-    """The device decides, not the path: mounted elsewhere as well it could not be demoted."""
-    try:
-        minor = port.drbd().minor_below(condition.filesystem)
-        found = [] if minor is None else [one.point for one in port.mounts().of_minor(minor)]
-    except DualsrmError as error:
-        return [Unmet(condition, error.seen, asked=False)]
-    if minor is None:
-        return [Unmet(condition, f"{condition.filesystem.resource} is not up")] if condition.mounted else []
-    wanted = [condition.filesystem.mount] if condition.mounted else []
-    return [] if found == wanted else [Unmet(condition, f"it is mounted at {', '.join(found) or 'no place'}")]
-
-
-def _note_differs(condition: PeerCondition, noted: Noted) -> str:
-    host, peer = condition.host, condition.peer
+def _note_differs(condition: PeerCondition, port: HostPort, known_as: Host) -> str:
+    host, peer, noted = condition.host, condition.peer, port.noted(known_as)
     if isinstance(condition, Lifted):
         return f"{peer} is in quarantine, as noted on {host}" if noted.quarantined else ""
     if noted.off_by is None:

@@ -6,46 +6,33 @@ After the guest has crossed over nothing is undone any more; the remaining steps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import groupby
 
 from dualsrm.engine.conditions import Unmet, unmet
 from dualsrm.engine.copy_record import CopyRecorder
 from dualsrm.engine.crossing import Crossing, cross
 from dualsrm.engine.environment import Environment
 from dualsrm.engine.journal import Journal, note
-from dualsrm.engine.ports import HostPort
+from dualsrm.engine.performer import Performer
 from dualsrm.engine.progress import StepDone, StepFailed, StepStarted, Undoing
-from dualsrm.engine.rehearsal_acts import rehearse
 from dualsrm.engine.resync import await_resync
 from dualsrm.engine.run import Failure, Run
 from dualsrm.engine.shutdown import shut_down
-from dualsrm.engine.split_acts import act
-from dualsrm.errors import CommandFailed, DualsrmError, HostUnreachable
-from dualsrm.model import Fenced, Window
+from dualsrm.errors import DualsrmError, HostUnreachable
 from dualsrm.outcome import Outcome
-from dualsrm.plan.filesystem_steps import CheckFilesystem, FilesystemCommand, Mount, MountedIs, Unmount
-from dualsrm.plan.peer_steps import AwaitResync, ConfirmOff, Fence, LiftQuarantine, PeerCommand
-from dualsrm.plan.rehearsal_steps import RehearsalCommand, StartClone
-from dualsrm.plan.split_steps import Connect, Disconnect, SplitCommand, TakeSnapshot, Target
+from dualsrm.plan.filesystem_steps import MountedIs
+from dualsrm.plan.peer_steps import AwaitResync
+from dualsrm.plan.rehearsal_steps import StartClone
+from dualsrm.plan.split_steps import Target
 from dualsrm.plan.steps import (
-    Arm,
     Command,
     Condition,
-    CopyDefinition,
-    Demote,
-    DestroyDomain,
-    Disarm,
-    DrbdChange,
     GuestRuns,
     MigrateLive,
     Plan,
-    Promote,
-    PromoteForced,
     RoleIs,
-    SetFencing,
     SetTwoPrimaries,
     ShutDown,
     StartDomain,
@@ -68,6 +55,7 @@ class Executor:
     def __init__(self, environment: Environment, journal: Journal) -> None:
         self._environment = environment
         self._journal = journal
+        self._performer = Performer(environment, journal)
         self._undo: list[Step] = []
         self._opened_at: float | None = None
         self._closed_at: float | None = None
@@ -75,7 +63,6 @@ class Executor:
         self._down_at: float | None = None
         self._up_at: float | None = None
         self._asked = False
-        self._fenced: Fenced | None = None
         self._seconds: dict[str, float] = {}
 
     def run(self, plan: Plan) -> Run:
@@ -195,7 +182,7 @@ class Executor:
         for condition in (one.condition for one in missing):
             if isinstance(condition, MountedIs) and not condition.mounted:
                 try:
-                    users = self._environment.ports[condition.host].mount_users(condition.filesystem)
+                    users = self._environment.ports[condition.host].filesystems.users(condition.filesystem)
                     holders.update(dict.fromkeys(users))
                 except DualsrmError:
                     continue
@@ -214,7 +201,8 @@ class Executor:
         for command in commands:
             by_host.setdefault(command.host, []).append(command)
         calls: list[Callable[[], None]] = [
-            partial(self._perform, self._environment.ports[host], ordered) for host, ordered in by_host.items()
+            partial(self._performer.perform, self._environment.ports[host], ordered)
+            for host, ordered in by_host.items()
         ]
         self._touched = self._touched or bool(calls)
         try:
@@ -222,57 +210,6 @@ class Executor:
         except DualsrmError as error:
             return Failure(name, error.seen, error.fix, unanswered=isinstance(error, HostUnreachable))
         return None
-
-    def _perform(self, port: HostPort, commands: Sequence[Command]) -> None:
-        for command, resources in together(commands):
-            match command:
-                case Arm() | Disarm():
-                    self._guard(port, command)
-                case SetFencing() | SetTwoPrimaries() | Promote() | PromoteForced() | Demote():
-                    _change(port, command, resources)
-                case DestroyDomain(guest=guest):
-                    port.destroy(guest)
-                case CopyDefinition(guest=guest, origin=origin):
-                    port.define(self._environment.ports[origin].definition(guest))
-                case StartDomain(guest=guest):
-                    port.start(guest)
-                case Fence() | ConfirmOff() | LiftQuarantine():
-                    self._about_peer(port, command)
-                case MigrateLive() | ShutDown() | AwaitResync():
-                    raise AssertionError(f"`{command}` stands alone in its step")
-                case _:
-                    _about_data(port, command)
-
-    def _guard(self, port: HostPort, command: Arm | Disarm) -> None:
-        if isinstance(command, Arm):
-            port.arm(self._window_of(command))
-        else:
-            port.disarm()
-
-    def _about_peer(self, port: HostPort, command: PeerCommand) -> None:
-        peer = self._environment.ports[command.peer].host
-        if isinstance(command, LiftQuarantine):
-            port.lift_quarantine(peer)
-            return
-        if isinstance(command, ConfirmOff):
-            port.confirm_off(peer, command.by, self._journal.operation)
-            return
-        self._fenced = fenced = port.fence(peer, self._journal.operation)
-        self._note("fenced", peer=command.peer, **asdict(fenced))
-        if not fenced.off:
-            raise CommandFailed(f"{command.peer} was not seen off: {fenced.why}")
-
-    def _window_of(self, command: Arm) -> Window:
-        return Window(
-            operation=self._journal.operation,
-            pair=command.pair,
-            guest=command.guest,
-            uuid=command.uuid,
-            source=command.source,
-            target=command.target,
-            resources=command.resources,
-            since=self._environment.clock.now_iso(),
-        )
 
     # --- backward -------------------------------------------------------------------------------------------------
 
@@ -334,7 +271,7 @@ class Executor:
             touched=self._touched,
             window_s=self._window_s(),
             down_s=self._down_s(),
-            fenced=self._fenced,
+            fenced=self._performer.fenced,
             seconds=dict(self._seconds),
         )
 
@@ -369,41 +306,6 @@ def _hosts_of(step: Step) -> list[str]:
     """Where it is done, or looked at; for the journal."""
     hosts = {one.host for one in step.do or step.verify}
     return sorted(hosts | {one.target for one in step.do if isinstance(one, MigrateLive)})
-
-
-def _about_data(port: HostPort, command: FilesystemCommand | SplitCommand | RehearsalCommand) -> None:
-    match command:
-        case TakeSnapshot() | Disconnect() | Connect():
-            act(port, command)
-        case CheckFilesystem(filesystem=filesystem):
-            port.check_filesystem(filesystem)
-        case Mount(filesystem=filesystem):
-            port.mount(filesystem)
-        case Unmount(filesystem=filesystem):
-            port.unmount(filesystem)
-        case _:
-            rehearse(port, command)
-
-
-def _change(port: HostPort, command: DrbdChange, resources: tuple[str, ...]) -> None:
-    match command:
-        case SetFencing(policy=policy):
-            port.set_fencing(*resources, policy=policy)
-        case SetTwoPrimaries(allowed=allowed):
-            port.set_two_primaries(*resources, allowed=allowed)
-        case Promote():
-            port.promote(*resources)
-        case PromoteForced():
-            port.promote_forced(*resources)
-        case Demote():
-            port.demote(*resources)
-
-
-def together(commands: Sequence[Command]) -> Iterator[tuple[Command, tuple[str, ...]]]:
-    """Neighbours that differ in their resource only are one call: in the window each costs a process on the host."""
-    for _, alike in groupby(commands, lambda one: replace(one, resource="") if isinstance(one, DrbdChange) else one):
-        first, *more = alike
-        yield first, tuple(one.resource for one in (first, *more) if isinstance(one, DrbdChange))
 
 
 _HANDS_OFF = frozenset({Outcome.IN_DOUBT, Outcome.SPLIT, Outcome.WAIT})

@@ -147,6 +147,25 @@ class RehearsalPort(Protocol):
         """Start it from the guest's definition here, transient; a no-op when it is active."""
 
 
+class FilesystemPort(Protocol):
+    """What a group's file system asks of one host."""
+
+    def mounts(self) -> MountView:
+        """What is mounted here now, for verifying a step; not what would be at boot. Raises when it cannot be read."""
+
+    def users(self, filesystem: Filesystem) -> tuple[str, ...]:
+        """Who uses files below its mount point here, as `command (pid)`; for the error message only."""
+
+    def check(self, filesystem: Filesystem) -> None:
+        """fsck as configured, where it is not mounted. Raises when it found what it did not repair."""
+
+    def mount(self, filesystem: Filesystem) -> None:
+        """Mount it, unless it is. Raises where anything else is mounted there."""
+
+    def unmount(self, filesystem: Filesystem) -> None:
+        """Unmount it, unless it is not mounted; raises DeviceHeldOpen while something uses it."""
+
+
 class HostPort(Protocol):
     """One host."""
 
@@ -157,6 +176,10 @@ class HostPort(Protocol):
     @property
     def rehearsal(self) -> RehearsalPort:
         """For a rehearsal."""
+
+    @property
+    def filesystems(self) -> FilesystemPort:
+        """For a group's file system."""
 
     @property
     def host(self) -> Host:
@@ -213,21 +236,6 @@ class HostPort(Protocol):
 
     def demote(self, *resources: str) -> None:
         """`drbdadm secondary`; raises DeviceHeldOpen when something has the device open."""
-
-    def mounts(self) -> MountView:
-        """What is mounted here now, for verifying a step; not what would be at boot. Raises when it cannot be read."""
-
-    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
-        """Who uses files below its mount point here, as `command (pid)`; for the error message only."""
-
-    def check_filesystem(self, filesystem: Filesystem) -> None:
-        """fsck as configured, where it is not mounted. Raises when it found what it did not repair."""
-
-    def mount(self, filesystem: Filesystem) -> None:
-        """Mount it, unless it is. Raises where anything else is mounted there."""
-
-    def unmount(self, filesystem: Filesystem) -> None:
-        """Unmount it, unless it is not mounted; raises DeviceHeldOpen while something uses it."""
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds /dev/drbdMINOR open here, as `command (pid)`; for the error message only."""

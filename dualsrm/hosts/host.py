@@ -38,14 +38,12 @@ from dualsrm.model import (
     Domain,
     DrbdView,
     Fenced,
-    Filesystem,
     Host,
     HostSurvey,
     HostView,
     LibvirtView,
     LockHolder,
     Maybe,
-    MountView,
     Noted,
     PeerSeen,
     Unknown,
@@ -78,10 +76,10 @@ class RealHost:
         self._drbd = DrbdCommands(self._ssh)
         self.split = SplitCommands(self._ssh)
         self.rehearsal = RehearsalCommands(self._ssh, self._libvirt, host.name)
+        self.filesystems = Filesystems(self._ssh)
         self._locks = HostLocks(self._ssh)
         self._guards = HostGuards(self._ssh)
         self._fencing = HostFencing(self._ssh)
-        self._filesystems = Filesystems(self._ssh)
         self._dialect: Dialect | None = None
 
     @property
@@ -154,14 +152,6 @@ class RealHost:
     def disturbance(self) -> Disturbance | None:
         """What the guard here said last."""
         return self._guards.disturbance()
-
-    def mounts(self) -> MountView:
-        """What is mounted here now."""
-        return self._filesystems.mounts()
-
-    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
-        """Who uses files below its mount point."""
-        return self._filesystems.users(filesystem)
 
     def openers(self, minor: int) -> tuple[str, ...]:
         """Who holds /dev/drbdMINOR open here."""
@@ -253,18 +243,6 @@ class RealHost:
     def demote(self, *resources: str) -> None:
         """Make them Secondary here; raises `DeviceHeldOpen` while something has a device open."""
         self._drbd.demote(resources)
-
-    def check_filesystem(self, filesystem: Filesystem) -> None:
-        """fsck as configured."""
-        self._filesystems.check(filesystem)
-
-    def mount(self, filesystem: Filesystem) -> None:
-        """Mount it, unless it is."""
-        self._filesystems.mount(filesystem)
-
-    def unmount(self, filesystem: Filesystem) -> None:
-        """Unmount it; raises `DeviceHeldOpen` while something uses it."""
-        self._filesystems.unmount(filesystem)
 
     def destroy(self, guest: str) -> None:
         """End the guest's QEMU here; a no-op when there is none."""

@@ -156,7 +156,7 @@ def system_of(answer: Probe) -> Maybe[SystemView]:
 
 
 def certificates_of(answer: Probe) -> Maybe[Certificates]:
-    """QEMU's certificates for memory traffic, from a full probe or a survey."""
+    """QEMU's certificates for memory traffic, from a full probe."""
     text = answer.text("certificates", "ls /etc/pki/qemu")
     if isinstance(text, Unknown):
         return text

@@ -116,6 +116,10 @@ def _line(told: Told) -> str:
 # --- what is normal -------------------------------------------------------------------------------------
 
 
+def _made_whole(lab: LabHandle) -> None:
+    wait_for("both hosts to answer, in sync", lambda: all(map(lab.whole, HOSTS)), 300)
+
+
 def _to(lab: LabHandle, host: str) -> None:
     for guest in RESOURCES:
         if lab.host_of(guest) != host:
@@ -127,18 +131,18 @@ def test_a_move_a_resync_and_a_reboot_page_nobody(watch: Watch) -> None:
     lab, began = watch.lab, time.time()
     _to(lab, MANAGER)
     lab.node(PEER, "drbdadm", "invalidate", "mail")
-    wait_for("the resync to end", lambda: lab.whole(MANAGER) and lab.whole(PEER), 300)
+    _made_whole(lab)
     lab.node(PEER, "systemctl", "poweroff", check=False)
     wait_for(f"{PEER} to be down", lambda: lab.power(PEER) == "off", 180)
     lab.lab("power", "on", PEER)
-    wait_for(f"{PEER} to be back", lambda: lab.whole(MANAGER) and lab.whole(PEER), 300)
-    start_again(lab)
+    _made_whole(lab)
+    _start_again(lab)
     wait_for("both to be scraped", lambda: len(watch.seen.query('up{job="dualsrm"} == 1')) == len(HOSTS))
     wait_for("no alert to be pending", lambda: watch.seen.query("ALERTS") == [], PATIENCE_S)
     assert watch.seen.pages(began) == []
 
 
-def start_again(lab: LabHandle) -> None:
+def _start_again(lab: LabHandle) -> None:
     """The peer's exporter after a boot."""
     lab.node(PEER, "systemctl", "start", "dualsrm-exporter")
 
@@ -169,11 +173,11 @@ def _taken_back(lab: LabHandle) -> None:
     lab.lab("heal")
     lab.lab("power", "on", PEER)
     wait_for(f"{PEER} to be back", lambda: not _no_answer(lab), 180)
-    start_again(lab)
+    _start_again(lab)
     wait_for("the split brain to be found, or none", lambda: lab.whole(PEER) or "StandAlone" in lab.events(PEER), 180)
     if names := [name for name in sorted(lab.roles(PEER)) if "StandAlone" in lab.events(PEER, name)]:
         lab.node(MANAGER, "dualsrm", "split-brain", "resolve", "--victim", PEER, *names)
-    wait_for("the pair to be whole", lambda: all(map(lab.whole, HOSTS)), 300)
+    _made_whole(lab)
     lab.node(MANAGER, "dualsrm", "reprotect", PEER)
 
 
@@ -266,7 +270,7 @@ def test_faults_of_one_resource_or_guest(watch: Watch) -> None:
         ),
         Fault("GuestOnBothHosts", "one guest started on both hosts", _twin, _untwin),
     )
-    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+    _made_whole(watch.lab)
 
 
 # --- faults of a pair ------------------------------------------------------------------------------------
@@ -330,7 +334,7 @@ def test_faults_of_a_pair(watch: Watch) -> None:
             lambda lab: lab.node(PEER, "chmod", "755", "/usr/sbin/drbdsetup"),
         ),
     )
-    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+    _made_whole(watch.lab)
 
 
 @pytest.mark.timeout(2400)
@@ -346,10 +350,10 @@ def test_a_link_that_is_cut_and_an_exporter_that_is_gone(watch: Watch) -> None:
             "DualsrmExporterDown",
             f"the exporter of {PEER} is stopped",
             lambda lab: lab.node(PEER, "systemctl", "stop", "dualsrm-exporter"),
-            start_again,
+            _start_again,
         ),
     )
-    wait_for("the pair to be whole", lambda: all(map(watch.lab.whole, HOSTS)), 300)
+    _made_whole(watch.lab)
 
 
 # --- the end ---------------------------------------------------------------------------------------------

@@ -195,12 +195,23 @@ def test_host_key_changed(lab: LabHandle, settings: Path, tmp_path: Path) -> Non
 
 
 def test_no_certificates_for_encrypted_memory(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
-    """The lab has none."""
+    """The lab has none. Where the files are, which is all that can be seen before, nothing is said against it."""
     answer = _with(lab, settings, tmp_path, 'transport = "tcp"', 'transport = "tls"')
     assert answer.exit == REFUSED, answer.document
     failed = {one["subject"]: one["seen"] for one in answer.document["findings"] if one["check"] == "certificates"}
     assert failed.keys() == set(HOSTS)
     assert all("ca-cert.pem" in seen and "not in /etc/pki/qemu" in seen for seen in failed.values())
+    files = "mkdir -p /etc/pki/qemu && touch /etc/pki/qemu/{ca-cert,server-cert,server-key,client-cert,client-key}.pem"
+    try:
+        for host in HOSTS:
+            lab.node(host, "bash", "-c", files)
+        check = lab.dualsrm("--config", str(tmp_path / "changed.toml"), "check", "web")
+    finally:
+        for host in HOSTS:
+            lab.node(host, "rm", "-rf", "/etc/pki/qemu")
+    assert check.exit == 0, check.document
+    said = [one["severity"] for one in check.document["findings"] if one["check"] == "certificates"]
+    assert said == ["passed"] * len(HOSTS)
 
 
 def test_unknown_key_in_the_configuration(lab: LabHandle, settings: Path, tmp_path: Path) -> None:

@@ -23,16 +23,13 @@ from dualsrm.errors import ExitCode, HostUnreachable, Refused
 from dualsrm.model import Role
 from tests.simulator import cuts
 from tests.simulator.driving import Manager
+from tests.simulator.matrix import FaultAt, faults_at
 from tests.simulator.pair import (
     ALPHA,
     BETA,
     DB,
-    MUTATING,
-    MUTATING_KINDS,
-    READING_KINDS,
     WEB,
     Fault,
-    Kind,
     ManagerCrash,
     Method,
     Reported,
@@ -208,22 +205,10 @@ class Case:
     journey: Journey
     dialect: str
     guest: str
-    kind: Kind
-    at: Method
-    host: str | None
-    nth: int
-    times: int | None
+    at: FaultAt
 
     def __str__(self) -> str:
-        times = "ever" if self.times is None else f"{self.times}x"
-        words = (self.dialect, self.guest, self.journey.name, self.kind, self.at, self.host, f"#{self.nth}", times)
-        return "-".join(word for word in words if word)
-
-
-def _kinds(method: Method) -> tuple[Kind, ...]:
-    if method == "sleep":
-        return ("crash_before",)
-    return MUTATING_KINDS if method in MUTATING else READING_KINDS
+        return f"{self.dialect}-{self.guest}-{self.journey.name}-{self.at}"
 
 
 def _cases() -> Iterator[Case]:
@@ -231,10 +216,8 @@ def _cases() -> Iterator[Case]:
         for dialect in DIALECTS:
             for guest in GUESTS:
                 for (method, host), number in control(journey, dialect, guest).calls.items():
-                    for kind in _kinds(method):
-                        for nth in sorted({1, 2, number} & set(range(1, number + 1))):
-                            for times in (1,) if kind.startswith("crash") else (1, None):
-                                yield Case(journey, dialect, guest, kind, method, host, nth, times)
+                    for one in faults_at(method, host, sorted({1, 2, number} & set(range(1, number + 1)))):
+                        yield Case(journey, dialect, guest, one)
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=str)
@@ -242,7 +225,7 @@ def test_every_fault_at_every_call(case: Case, tmp_path: Path) -> None:
     pair = SimPair(case.dialect, GUESTS.values())
     manager = Manager(pair, tmp_path)
     case.journey.begin(manager, case.guest)
-    fault = Fault(case.kind, case.at, host=case.host, nth=case.nth, times=case.times)
+    fault = case.at.fault
     pair.faults.append(fault)
     report = does(manager, case.journey, case.guest)
     assert fault.hit

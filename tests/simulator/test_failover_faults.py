@@ -18,12 +18,11 @@ from dualsrm.hostside import fencing
 from dualsrm.hostside.port import Local
 from dualsrm.model import Fenced, Power, Role
 from tests.simulator.driving import Manager
+from tests.simulator.matrix import FaultAt, faults_at
 from tests.simulator.pair import (
     ALPHA,
     BETA,
     DB,
-    MUTATING,
-    MUTATING_KINDS,
     READING_KINDS,
     WEB,
     Fault,
@@ -102,35 +101,22 @@ class Case:
 
     journey: Journey
     dialect: str
-    kind: Kind
-    at: Method
-    host: str | None
-    nth: int
-    times: int | None
+    at: FaultAt
 
     def __str__(self) -> str:
-        times = "ever" if self.times is None else f"{self.times}x"
-        words = (self.dialect, self.journey.name, self.kind, self.at, self.host, f"#{self.nth}", times)
-        return "-".join(word for word in words if word)
+        return f"{self.dialect}-{self.journey.name}-{self.at}"
 
 
-def _kinds(method: Method) -> tuple[Kind, ...]:
-    if method == "sleep":
-        return ("crash_before",)
-    if method in MUTATING:
-        return MUTATING_KINDS
-    return (*READING_KINDS, "crash_before", "crash_after")
+READING: tuple[Kind, ...] = (*READING_KINDS, "crash_before", "crash_after")
 
 
 def _cases() -> Iterator[Case]:
     for journey in JOURNEYS:
         for dialect in ("8.4", "9"):
             for (method, host), number in control(journey, dialect).items():
-                for kind in _kinds(method):
-                    for nth in range(1, number + 1):
-                        for times in (1,) if kind.startswith("crash") else (1, None):
-                            if not (host == ALPHA and kind == "crash_after"):  # it does not get that far
-                                yield Case(journey, dialect, kind, method, host, nth, times)
+                for one in faults_at(method, host, range(1, number + 1), READING):
+                    if not (host == ALPHA and one.kind == "crash_after"):  # it does not get that far
+                        yield Case(journey, dialect, one)
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=str)
@@ -138,7 +124,7 @@ def test_every_fault_at_every_call(case: Case, tmp_path: Path) -> None:
     pair = case.journey.begin(case.dialect)
     manager = Manager(pair, tmp_path)
     _sees_it_off_first(pair)
-    fault = Fault(case.kind, case.at, host=case.host, nth=case.nth, times=case.times)
+    fault = case.at.fault
     pair.faults.append(fault)
     outcome = _does(manager, case.journey)
     assert fault.hit

@@ -16,14 +16,11 @@ from dualsrm.errors import ExitCode, HostUnreachable, Refused
 from dualsrm.model import GroupVerb
 from tests.simulator.driving import Manager
 from tests.simulator.files import MEMBERS, in_one, migrate, mounted_on, office
+from tests.simulator.matrix import FaultAt, faults_at
 from tests.simulator.pair import (
     ALPHA,
     BETA,
-    MUTATING,
-    MUTATING_KINDS,
-    READING_KINDS,
     Fault,
-    Kind,
     ManagerCrash,
     Method,
     Reported,
@@ -119,39 +116,25 @@ class Case:
 
     journey: Journey
     dialect: str
-    kind: Kind
-    at: Method
-    host: str | None
-    nth: int
-    times: int | None
+    at: FaultAt
 
     def __str__(self) -> str:
-        times = "ever" if self.times is None else f"{self.times}x"
-        words = (self.dialect, self.journey.name, self.kind, self.at, self.host, f"#{self.nth}", times)
-        return "-".join(word for word in words if word)
-
-
-def _kinds(method: Method) -> tuple[Kind, ...]:
-    if method == "sleep":
-        return ("crash_before",)
-    return MUTATING_KINDS if method in MUTATING else READING_KINDS
+        return f"{self.dialect}-{self.journey.name}-{self.at}"
 
 
 def _cases() -> Iterator[Case]:
     for journey in JOURNEYS:
         for dialect in ("8.4", "9") if journey.name == "move" else ("8.4",):
             for (method, host), number in calls(journey, dialect).items():
-                for kind in _kinds(method):
-                    for nth in sorted({1, number}):
-                        for times in (1,) if kind.startswith("crash") else (1, None):
-                            yield Case(journey, dialect, kind, method, host, nth, times)
+                for one in faults_at(method, host, sorted({1, number})):
+                    yield Case(journey, dialect, one)
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=str)
 def test_every_fault_at_every_call(case: Case, tmp_path: Path) -> None:
     manager = Manager(office(case.dialect), tmp_path)
     case.journey.begin(manager)
-    fault = Fault(case.kind, case.at, host=case.host, nth=case.nth, times=case.times)
+    fault = case.at.fault
     manager.pair.faults.append(fault)
     does(manager)
     assert fault.hit

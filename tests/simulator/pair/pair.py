@@ -9,11 +9,12 @@ from typing import Literal, NoReturn
 
 from dualsrm.engine.observe import declared
 from dualsrm.engine.ports import HostPort
-from dualsrm.model import AT_REST, Filesystem, Host, Pair, Role, Snapshot
-from tests.simulator.pair import rules, views
+from dualsrm.model import AT_REST, Filesystem, Host, Pair, Snapshot
+from tests.simulator.pair import views
 from tests.simulator.pair.clock import SimClock
 from tests.simulator.pair.drbd import KernelRefused, SimDrbd
 from tests.simulator.pair.faults import Call, Event, Fault, ManagerCrash, Method, Trigger
+from tests.simulator.pair.filesystems import SimFilesystems
 from tests.simulator.pair.local import Hostside
 from tests.simulator.pair.manager import SimManager
 from tests.simulator.pair.migration import Script
@@ -91,6 +92,7 @@ class SimPair:
         self._pids = count(9001)
         self.drbd = SimDrbd(self.dialect, self.pair.hosts, self.note)
         self.libvirt = SimLibvirt(self.clock, self.drbd, self.note)
+        self.filesystems = SimFilesystems(self)
         self.hostside = Hostside(self)
         self._wire()
         self._populate(tuple(guests), fencing)
@@ -112,42 +114,8 @@ class SimPair:
         self.drbd.on_drained = lambda node: self.libvirt.drained(node.host)
         self.libvirt.on_vcpus = self._check_guest
         self.libvirt.path_up = self.hosts_meet
-        self.drbd.mount_holds = self._mount_of
-        self.libvirt.file_there = self._file_there
-
-    def filesystem_on(self, resource: str) -> Filesystem | None:
-        """The file system declared on a resource."""
-        return next((one for one in self.pair.filesystems if one.resource == resource), None)
-
-    def _mount_of(self, host: str, resource: str) -> str | None:
-        found = self.machines[host].mounts.get(resource)
-        return f"mounted on {found.mount}" if found else None
-
-    def _file_there(self, _guest: str, host: str, resource: str) -> bool:
-        return self.filesystem_on(resource) is None or resource in self.machines[host].mounts
-
-    def mount(self, host: str, filesystem: Filesystem) -> None:
-        """`mount`: the kernel refuses a Secondary, and ext4 one that is mounted already is nobody's concern here."""
-        node = self.drbd.node(host, filesystem.resource)
-        if node.role is not Role.PRIMARY:
-            raise KernelRefused(f"mount {filesystem.mount} on {host}", "wrong medium type (exit 32)")
-        if filesystem.resource in self.machines[host].broken:
-            raise KernelRefused(f"mount {filesystem.mount} on {host}", "structure needs cleaning (exit 32)")
-        if any(filesystem.resource in machine.mounts for machine in self.machines.values() if machine.name != host):
-            self.violations.append(f"P2: {filesystem} is mounted twice at {self.clock.monotonic():.2f}")
-        self.machines[host].mounts[filesystem.resource] = filesystem
-        self.note(f"{filesystem.mount} is mounted on {host}")
-
-    def unmount(self, host: str, filesystem: Filesystem) -> None:
-        """`umount`: refused while a process has a file there open."""
-        mounts = self.machines[host].mounts
-        if filesystem.resource not in mounts:
-            return
-        if holder := self.libvirt.holder(host, filesystem.resource):
-            raise KernelRefused(f"umount {filesystem.mount} on {host}", rules.HELD_OPEN, f"target is busy: {holder}")
-        del mounts[filesystem.resource]
-        self.drbd.closed(host, filesystem.resource)
-        self.note(f"{filesystem.mount} is unmounted on {host}")
+        self.drbd.mount_holds = self.filesystems.held_open
+        self.libvirt.file_there = self.filesystems.file_there
 
     def _populate(self, guests: tuple[GuestSpec, ...], fencing: str) -> None:
         minors = count(0)
@@ -156,7 +124,7 @@ class SimPair:
             for resource, volume in spec.disks:
                 volumes[resource] = max(volumes.get(resource, 0), volume + 1)
             for resource, number in volumes.items():
-                if resource in self.drbd.link_up and self.filesystem_on(resource) is not None:
+                if resource in self.drbd.link_up and self.filesystems.on(resource) is not None:
                     continue  # guests on one file system share its volume
                 numbers = tuple(next(minors) for _ in range(number))
                 self.drbd.add(resource, numbers, primary=spec.runs_on, fencing=fencing)

@@ -16,13 +16,11 @@ from dualsrm.model import (
     Domain,
     DrbdView,
     Fenced,
-    Filesystem,
     Host,
     HostSurvey,
     HostView,
     LockHolder,
     Maybe,
-    MountView,
     Noted,
     PeerSeen,
     Power,
@@ -32,6 +30,7 @@ from dualsrm.model import (
 from tests.simulator.pair import rules, views
 from tests.simulator.pair.drbd import KernelRefused, KernelWaits
 from tests.simulator.pair.faults import Call, Fault, ManagerCrash, Method
+from tests.simulator.pair.filesystems import SimFilesystemPort
 from tests.simulator.pair.job import SimJob
 from tests.simulator.pair.local import SimLocal
 from tests.simulator.pair.migration import LibvirtRefused
@@ -69,6 +68,11 @@ class SimHostPort:
     def rehearsal(self) -> SimRehearsalPort:
         """For a rehearsal."""
         return SimRehearsalPort(self, self._pair)
+
+    @property
+    def filesystems(self) -> SimFilesystemPort:
+        """For a group's file system."""
+        return SimFilesystemPort(self, self._pair)
 
     @property
     def _machine(self) -> Machine:
@@ -113,35 +117,6 @@ class SimHostPort:
         return self.call(
             "openers", str(minor), lambda: tuple(h for name in names for h in holders(self._host.name, name))
         )
-
-    def mounts(self) -> MountView:
-        """What is mounted."""
-        return self.call("mounts", "", lambda: views.mount_view(self._pair, self._host.name))
-
-    def mount_users(self, filesystem: Filesystem) -> tuple[str, ...]:
-        """QEMUs with a file there."""
-        holder = self._pair.libvirt.holder
-        users = self.call("mount_users", filesystem.mount, lambda: holder(self._host.name, filesystem.resource))
-        return (users,) if users else ()
-
-    def check_filesystem(self, filesystem: Filesystem) -> None:
-        """fsck opens the device: of a Secondary it cannot."""
-
-        def check() -> None:
-            self._pair.drbd.open_for_writing(self._host.name, filesystem.resource)
-            self._pair.drbd.closed(self._host.name, filesystem.resource)
-
-        self.call("check_filesystem", filesystem.mount, check, lie=lambda: None)
-
-    def mount(self, filesystem: Filesystem) -> None:
-        """`mount`."""
-        act = partial(self._pair.mount, self._host.name, filesystem)
-        self.call("mount", filesystem.mount, act, lie=lambda: None)
-
-    def unmount(self, filesystem: Filesystem) -> None:
-        """`umount`."""
-        act = partial(self._pair.unmount, self._host.name, filesystem)
-        self.call("unmount", filesystem.mount, act, lie=lambda: None)
 
     def domain_status(self, guest: str) -> DomainStatus:
         """State, reason and job of one domain."""

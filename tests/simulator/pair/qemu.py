@@ -27,7 +27,7 @@ class SimLibvirt:
         """Told whenever a guest's vCPUs start somewhere: where promises are checked."""
         self.path_up: Callable[[str, str], bool] = lambda _source, _target: True
         """Whether two hosts reach each other on the migration network."""
-        self.file_there: Callable[[str, str, str], bool] = lambda _guest, _host, _resource: True
+        self.file_there: Callable[[str, str], bool] = lambda _host, _resource: True
         """Whether a disk that is a file is there: its file system is mounted."""
         self.note = note
         self._pids = count(4001)
@@ -69,7 +69,7 @@ class SimLibvirt:
     def spawn(self, guest: str, host: str, *, incoming: bool = False) -> Qemu:
         """Start a QEMU, which opens its disks for writing; one that cannot leaves none open."""
         for resource in self.guests[guest].resources:
-            if not self.file_there(guest, host, resource):
+            if not self.file_there(host, resource):
                 raise KernelRefused(f"open the disk of {guest} on {host}", "No such file or directory")
         opened: list[str] = []
         try:

@@ -139,7 +139,7 @@ def libvirt_view(pair: SimPair, host: str) -> model.LibvirtView:
 
 
 def _disk(pair: SimPair, guest: Guest, target: str, resource: str, volume: int) -> model.Disk:
-    filesystem = pair.filesystem_on(resource)
+    filesystem = pair.filesystems.on(resource)
     if filesystem is not None:
         return model.Disk(target, "disk", "file", f"{filesystem.mount}/{guest.name}.img", guest.cache)
     return model.Disk(target, "disk", "block", f"/dev/drbd/by-res/{resource}/{volume}", guest.cache)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from dualsrm.engine.environment import Environment
-from dualsrm.engine.executor import Executor, together
+from dualsrm.engine.executor import Executor
+from dualsrm.engine.performer import together
 from dualsrm.engine.progress import Event, Notice, StepDone, StepFailed, StepStarted, Undoing
 from dualsrm.engine.run import Run
 from dualsrm.errors import Refused

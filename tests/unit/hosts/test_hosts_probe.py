@@ -100,11 +100,24 @@ def test_a_probe_that_breaks_off_is_no_answer(ssh: SshConnection, monkeypatch: p
         probe(ssh)
 
 
+def function_of(name: str) -> str:
+    """One function of the script, as it stands there."""
+    script = (SCRIPTS / "probe.sh").read_text()
+    begin = script.index(f"\n{name}() {{") + 1
+    return script[begin : script.index("\n}\n", begin) + 3]
+
+
+def printed_by(name: str, root: Path) -> list[str]:
+    """The lines that a function of the script prints on a host whose /etc is below this directory."""
+    function = function_of(name).replace("/etc", f"{root}/etc")
+    done = subprocess.run(["bash", "-c", f"{function}{name}"], capture_output=True, text=True, check=True)
+    return done.stdout.replace(str(root), "").splitlines()
+
+
 def kept_of(dump: str, tmp_path: Path, status: int = 0) -> tuple[str, str, int]:
     """What the script's own `configured` makes of a dump: standard output, standard error, exit status."""
     (tmp_path / "dump").write_text(dump)
-    script = (SCRIPTS / "probe.sh").read_text()
-    function = script[script.index("configured() {") : script.index("\n}\n", script.index("configured() {")) + 3]
+    function = function_of("configured")
     print_it = f"cat {shlex.quote(str(tmp_path / 'dump'))}; echo 'but got hunter2' >&2; return {status}"
     fake = f'drbdadm() {{ [[ "$1 $2 $3" == "-v dump all" ]] && {print_it}; }}'
     done = subprocess.run(["bash", "-c", f"{fake}\n{function}configured"], capture_output=True, text=True, check=False)
@@ -207,6 +220,57 @@ def test_other_managers_are_named() -> None:
 )
 def test_certificates_are_read(text: str, expected: Certificates) -> None:
     assert certificates_of(drbd_probe(certificates=Section(0, text, ""))) == expected
+
+
+SERVER, CLIENT = ("ca-cert.pem", "server-cert.pem", "server-key.pem"), ("client-cert.pem", "client-key.pem")
+
+
+@pytest.mark.parametrize(
+    ("conf", "there", "expected"),
+    [
+        ("", (), ["/etc/pki/qemu", *SERVER, *CLIENT]),
+        ("", (*SERVER, *CLIENT), ["/etc/pki/qemu"]),
+        ("", SERVER, ["/etc/pki/qemu", *CLIENT]),
+        ("#default_tls_x509_verify = 0\n", SERVER, ["/etc/pki/qemu", *CLIENT]),
+        ("default_tls_x509_verify = 0\n", SERVER, ["/etc/pki/qemu"]),
+        ("default_tls_x509_verify=0\nmigrate_tls_x509_verify = 1\n", SERVER, ["/etc/pki/qemu", *CLIENT]),
+        ("migrate_tls_x509_verify = 0\n", (), ["/etc/pki/qemu", *SERVER]),
+        ('migrate_tls_x509_cert_dir = "/etc/mine"\n', SERVER, ["/etc/mine", *SERVER, *CLIENT]),
+    ],
+)
+def test_which_certificates_are_missing_is_read_as_libvirt_would(
+    tmp_path: Path, conf: str, there: tuple[str, ...], expected: list[str]
+) -> None:
+    """The names and the defaults as Debian 12's qemu.conf explains them."""
+    (tmp_path / "etc/pki/qemu").mkdir(parents=True)
+    (tmp_path / "etc/libvirt").mkdir()
+    (tmp_path / "etc/libvirt/qemu.conf").write_text(conf.replace('"/etc', f'"{tmp_path}/etc'))
+    for name in there:
+        (tmp_path / "etc/pki/qemu" / name).touch()
+    assert printed_by("certificates", tmp_path) == expected
+
+
+def test_what_is_mounted_at_boot_is_read_from_fstab_and_from_what_is_wanted(tmp_path: Path) -> None:
+    wants = tmp_path / "etc/systemd/system/remote-fs.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "srv-files.mount").symlink_to("/nowhere")
+    (wants / "other.service").touch()
+    (tmp_path / "etc/fstab").write_text(
+        "# a comment\n\n/dev/drbd3 /srv ext4 noauto 0 0\n/dev/drbd4 /x xfs defaults 0 0"
+    )
+    found = printed_by("boot", tmp_path)
+    assert [line for line in found if line.startswith("fstab")] == [
+        "fstab /dev/drbd3 /srv ext4 noauto 0 0",
+        "fstab /dev/drbd4 /x xfs defaults 0 0",
+    ]
+    assert "unit srv-files.mount" in found
+    assert "unit other.service" not in found
+
+
+def test_a_full_probe_of_this_machine_has_them(ssh: SshConnection) -> None:
+    system = system_of(probe(ssh, Scope.ALL))
+    assert isinstance(system, SystemView)
+    assert isinstance(system.certificates, Certificates)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense\n"])
