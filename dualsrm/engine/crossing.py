@@ -39,6 +39,8 @@ class Crossing:
     """Why it ended without a hand-over: libvirt's words, or why we called it off. For a person; decides nothing."""
     statistics: JobProgress | None
     seconds: float
+    fix: str = ""
+    """What to do about `error`; empty when it says that itself."""
 
 
 def cross(environment: Environment, command: MigrateLive, deadline_s: float) -> Crossing:
@@ -48,13 +50,13 @@ def cross(environment: Environment, command: MigrateLive, deadline_s: float) -> 
     try:
         job = source.start_migration(command.guest, target.host)
     except DualsrmError as error:
-        ended = JobEnded(_libvirts(error.seen), None)
+        ended = JobEnded(_libvirts(error.seen), None, error.fix)
     else:
         pacer = Pacer(command.convergence, deadline_s, job, lambda text: environment.observer(Notice(text)))
         ended = _watch(environment, job, pacer, (source, target))
     verdict = read_outcome(environment, command)
     verdict = clear_leftover(environment, command, verdict)
-    return Crossing(verdict, ended.error, ended.statistics, environment.clock.monotonic() - started)
+    return Crossing(verdict, ended.error, ended.statistics, environment.clock.monotonic() - started, ended.fix)
 
 
 def _watch(environment: Environment, job: MigrationJob, pacer: Pacer, ports: tuple[HostPort, HostPort]) -> JobEnded:
@@ -68,7 +70,7 @@ def _watch(environment: Environment, job: MigrationJob, pacer: Pacer, ports: tup
     while True:
         seen = job.poll()
         if isinstance(seen, JobEnded):
-            return replace(seen, error=aborted or _libvirts(seen.error), statistics=seen.statistics or last)
+            return _told(replace(seen, statistics=seen.statistics or last), aborted)
         if isinstance(seen, JobProgress):
             if seen.memory_total:  # libvirt shows zeros before the copy, and again once it was cancelled
                 # What libvirt expects of a hand-over is no measurement of it.
@@ -94,6 +96,11 @@ def _watch(environment: Environment, job: MigrationJob, pacer: Pacer, ports: tup
         elif aborted is not None and now >= deadline:
             return JobEnded(f"{aborted}; the job did not end in time", last)
         clock.sleep(POLL_S)
+
+
+def _told(ended: JobEnded, aborted: str | None) -> JobEnded:
+    """With our reason where we called it off: libvirt's words and where to look are about that then."""
+    return replace(ended, error=aborted, fix="") if aborted else replace(ended, error=_libvirts(ended.error))
 
 
 def _libvirts(words: str | None) -> str | None:

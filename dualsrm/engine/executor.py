@@ -323,4 +323,4 @@ def _failure_of(step: Step, crossing: Crossing) -> Failure | None:
     if crossing.verdict.outcome is Outcome.MOVED:
         return None
     told = f" ({crossing.error})" if crossing.error else ""
-    return Failure(step.name, f"{crossing.verdict.meaning}{told}")
+    return Failure(step.name, f"{crossing.verdict.meaning}{told}", crossing.fix)

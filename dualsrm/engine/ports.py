@@ -55,6 +55,8 @@ class JobEnded:
 
     error: str | None
     statistics: JobProgress | None
+    fix: str = ""
+    """Where the reason is to be found, when the text does not say it."""
 
 
 class MigrationJob(Protocol):

@@ -6,6 +6,7 @@ the error text the source's libvirtd saw; neither decides where the guest is.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -74,7 +75,8 @@ class LibvirtMigration:
     def poll(self) -> JobProgress | JobEnded | None:
         """The end as soon as it is known, else progress if there is news, else None. Waits for nothing."""
         if self._call.done():
-            return JobEnded(_error_text(self._call), self._completed())
+            error = _error_text(self._call)
+            return JobEnded(error, self._completed(), self._where_to_look() if error else "")
         if self._look is None:
             if time.monotonic() >= self._next_look:
                 self._begin_look()
@@ -119,6 +121,14 @@ class LibvirtMigration:
         self._next_look = time.monotonic() + LOOK_EVERY_S
         with suppress(DualsrmError):
             self._look = self._connection.begin(_statistics(self._guest, 0), what="job statistics")
+
+    def _where_to_look(self) -> str:
+        """libvirt's last error hides the first: of a refused certificate its caller hears "Input/output error"."""
+        guest = shlex.quote(self._guest)
+        return (
+            "see why, on both hosts: journalctl -u libvirtd -u virtqemud -n 50; "
+            f"tail /var/log/libvirt/qemu/{guest}.log; then `dualsrm check {guest}`, and try again"
+        )
 
     def _completed(self) -> JobProgress | None:
         look = _statistics(self._guest, libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)

@@ -13,6 +13,8 @@ from tests.simulator.pair.drbd import KernelRefused
 if TYPE_CHECKING:
     from tests.simulator.pair.qemu import SimLibvirt
 
+_WHERE_TO_LOOK = "see why in libvirt's journal and QEMU's log"
+
 
 class LibvirtRefused(Exception):
     """libvirt said no."""
@@ -81,7 +83,7 @@ class Migration:
     def begin(self) -> None:
         """Refuse what libvirt refuses at once, else start up on the target."""
         if why := self._refusal():
-            self.ended, self.phase = JobEnded(why, None), Phase.ENDED
+            self.ended, self.phase = JobEnded(why, None, _WHERE_TO_LOOK), Phase.ENDED
             return
         self._job(active=True)
         self._next(self.script.startup_s / 2, self._prepare)
@@ -193,7 +195,7 @@ class Migration:
 
     def _end(self, error: str | None) -> None:
         statistics = replace(self.progress(), downtime_s=self.script.handover_s) if error is None else None
-        self.phase, self.ended = Phase.ENDED, JobEnded(error, statistics)
+        self.phase, self.ended = Phase.ENDED, JobEnded(error, statistics, _WHERE_TO_LOOK if error else "")
         self._job(active=False)
         self.libvirt.note(f"migration call of {self.guest} returns: {error or 'success'}")
 

@@ -212,6 +212,15 @@ def test_orders_that_libvirt_refuses_are_our_errors(job: LibvirtMigration) -> No
         job.start_post_copy()
 
 
+def test_a_failed_migration_says_where_the_reason_is(job: LibvirtMigration) -> None:
+    """Of a certificate QEMU did not take the caller heard `End of file while reading data`, the journal the rest."""
+    while not isinstance(ended := job.poll(), JobEnded):
+        time.sleep(0.05)
+    assert ended.error
+    assert "journalctl -u libvirtd" in ended.fix
+    assert "/var/log/libvirt/qemu/test.log" in ended.fix
+
+
 def test_a_guest_paused_after_its_migration_ended_runs_on(virt: LibvirtConnection, job: LibvirtMigration) -> None:
     """The migration failed a moment before the pause: libvirt would not resume this guest, and nobody else either."""
     while not isinstance(job.poll(), JobEnded):
