@@ -97,14 +97,9 @@ def prepare_moves(
     order = order_of((one for one in groups if one.pair == pair.name), ((pair.name, name) for name in names))
     left = interrupted(state_directory, pair.name)
     known = moves(state_directory, pair.name)
-    move = _Look(snapshot, source, asked.target, left[0].operation if left else None, known, asked.cold)
-    with_filesystem = {unit.name: unit for unit in order.units if unit.group and unit.group.filesystem}
+    look = _Look(snapshot, source, asked.target, left[0].operation if left else None, known, asked.cold)
+    going = tuple(one for unit in order.units for one in look.unit(unit))
     order = _as_one(order)
-    going = tuple(
-        move.group(with_filesystem[unit.name]) if unit.name in with_filesystem else move.guest(guest, unit.group)
-        for unit in order.units
-        for guest in unit.guests
-    )
     full = _no_room(snapshot, source, asked.target, names)
     against = [f"{one.guest}: {_words(one.against)}" for one in going if one.against] + ([full] if full else [])
     fixes = [finding.fix for one in going for finding in one.against if finding.fix]
@@ -186,7 +181,13 @@ class _Look:
     known: tuple[Took, ...]
     cold: bool
 
-    def guest(self, guest: str, group: Group | None) -> Going:
+    def unit(self, unit: Unit) -> tuple[Going, ...]:
+        """Each of its guests, or all of them as one when they lie on one file system."""
+        if unit.group and unit.group.filesystem:
+            return (self._as_one(unit.group, unit.guests),)
+        return tuple(self._guest(guest, unit.group) for guest in unit.guests)
+
+    def _guest(self, guest: str, group: Group | None) -> Going:
         """The checks that ask no host anew, and how long it may take."""
         facts = MoveFacts(Unknown("it is asked when its turn comes"), Unknown("it is asked when its turn comes"))
         found = check_move(self.snapshot, Move(guest, self.source, self.target), facts, self.unfinished)
@@ -198,11 +199,9 @@ class _Look:
         name = group.name if group else None
         return Going(guest, name, method, cold if is_cold else live, self._seconds(guest, method))
 
-    def group(self, unit: Unit) -> Going:
-        """The same for a group that moves with its file system."""
-        assert unit.group is not None  # noqa: S101 - of such a unit
-        found = group_findings(self.snapshot, unit.group, unit.guests, self.source, self.unfinished, cold=self.cold)
-        return Going(unit.name, unit.name, "cold", blocking(found), self._seconds(unit.name, "cold"))
+    def _as_one(self, group: Group, guests: Sequence[str]) -> Going:
+        found = group_findings(self.snapshot, group, guests, self.source, self.unfinished, cold=self.cold)
+        return Going(group.name, group.name, "cold", blocking(found), self._seconds(group.name, "cold"))
 
     def _seconds(self, guest: str, method: str) -> float | None:
         """Its own last move, or else the middle of all there were."""
