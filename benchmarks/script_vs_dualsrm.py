@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
+from benchmarks.measured import Measured, Series, on_terminal
 from tests.lab.faults import usual
 from tests.lab.faults.command import Command
 from tests.lab.faults.judge import Journey
@@ -34,6 +34,13 @@ from tests.lab.handle import RESOURCES, LabHandle
 #: One kernel's words, so one clock: the other host became Primary; this one stopped being it.
 _BEGAN = re.compile(r"\[ *([0-9.]+)\] block drbd(\d+): .*peer\( Secondary -> Primary \)")
 _ENDED = re.compile(r"\[ *([0-9.]+)\] block drbd(\d+): .*role\( Primary -> Secondary \)")
+
+
+TOTAL_LIMIT, WINDOW_LIMIT = 1.1, 1.0
+_ABOUT = """\
+The same guest moved with no fault by [the usual script](../tests/lab/faults/usual-procedure.sh) and by
+`dualsrm migrate`, in turns. *total* is the command's wall clock; *window* is for how long both hosts were Primary, by
+the source's kernel log; *outage* is the longest time between two acknowledged writes of the guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +116,29 @@ def both_primary_s(log: Sequence[str], minors: Sequence[str]) -> float:
     return max(last) - min(first)
 
 
-def _line(name: str, values: Sequence[float]) -> str:
-    return f"{name:28} {statistics.median(values):6.2f} s [{min(values):.2f}-{max(values):.2f}]"
+def measure(lab: LabHandle, guest: str, moves: int, *, shared_logins: bool = False, copy_mib_s: int = 0) -> Measured:
+    """So many moves by each, in turns."""
+    taken: dict[str, list[Move]] = {"script": [], "dualsrm": []}
+    for number in range(moves):
+        # Turns change, so that neither always has the direction, or the quiet machine, of the other.
+        for who in sorted(taken, reverse=number % 2 == 0):
+            with copying_at(lab, guest, copy_mib_s) as options:
+                one = move(lab, guest, by_script=who == "script", shared_logins=shared_logins, options=options)
+            click.echo(f"{who:8} total {one.total_s:.2f} window {one.window_s:.2f} outage {one.outage_s:.2f}", err=True)
+            taken[who].append(one)
+    series = [
+        Series(who, what, tuple(getattr(one, f"{what}_s") for one in all_moves))
+        for what in ("total", "window", "outage")
+        for who, all_moves in taken.items()
+    ]
+    own = tuple(one.own_window_s for one in taken["dualsrm"] if one.own_window_s is not None)
+    series.append(Series("dualsrm", "window, reported", own))
+    disks = f"{len(RESOURCES[guest])} disk{'s' if len(RESOURCES[guest]) > 1 else ''}"
+    speed = f", memory copied at {copy_mib_s} MiB/s by both" if copy_mib_s else ""
+    measured = Measured(f"A live move, {disks}{speed}", _ABOUT, tuple(series))
+    limits = {"total": TOTAL_LIMIT, "window": WINDOW_LIMIT, "outage": None}
+    ratios = tuple(measured.ratio(what, "dualsrm", "script", limit) for what, limit in limits.items())
+    return replace(measured, ratios=ratios)
 
 
 @click.command()
@@ -124,23 +152,7 @@ def _line(name: str, values: Sequence[float]) -> str:
 def main(name: str, guest: str, moves: int, copy_mib_s: int, *, shared_logins: bool) -> None:
     """Print median and range of each, and the ratios."""
     lab = LabHandle(name)
-    taken: dict[str, list[Move]] = {"script": [], "dualsrm": []}
-    for number in range(moves):
-        # Turns change, so that neither always has the direction, or the quiet machine, of the other.
-        for who in sorted(taken, reverse=number % 2 == 0):
-            with copying_at(lab, guest, copy_mib_s) as options:
-                one = move(lab, guest, by_script=who == "script", shared_logins=shared_logins, options=options)
-            click.echo(f"{who:8} total {one.total_s:.2f} window {one.window_s:.2f} outage {one.outage_s:.2f}", err=True)
-            taken[who].append(one)
-    for who, all_moves in taken.items():
-        for field in ("total_s", "window_s", "outage_s"):
-            click.echo(_line(f"{who} {field[:-2]}", [getattr(one, field) for one in all_moves]))
-    own = [one.own_window_s for one in taken["dualsrm"] if one.own_window_s is not None]
-    if own:
-        click.echo(_line("dualsrm window_s as reported", own))
-    for field in ("total_s", "window_s", "outage_s"):
-        mine, theirs = (statistics.median(getattr(one, field) for one in taken[who]) for who in ("dualsrm", "script"))
-        click.echo(f"dualsrm / script, {field[:-2]:8} {mine / theirs:5.2f}")
+    click.echo(on_terminal(measure(lab, guest, moves, shared_logins=shared_logins, copy_mib_s=copy_mib_s)))
 
 
 if __name__ == "__main__":

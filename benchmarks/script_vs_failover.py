@@ -11,21 +11,26 @@ little on an emulated pair; the ratios are what to compare.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
+from benchmarks.measured import Measured, Series, on_terminal
 from tests.lab.faults.command import Command
 from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 
 _BY_HAND = 'dualsrm-host peer-is-off "$1" && drbdadm primary $2 && virsh start "$3"'
 _DEADLINE_S = 300.0
 _HOST_TOML = "/etc/dualsrm/host.toml"
+ONE_LIMIT, ALL_LIMIT = 1.2, 1.6
+_ABOUT = """\
+The host of all guests loses power. *by hand*: the other one is told that it is off, then `drbdadm primary` and
+`virsh start` for one guest. *dualsrm*: `dualsrm failover` of the same guest; *--all*: of three. *command* is its wall
+clock, *writes* the time until the last of the guests has announced a new record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,6 @@ def recover(lab: LabHandle, guests: Sequence[str], begin: Callable[[str, str], C
     return Recovery(command.ended - command.began, writing - command.began)
 
 
-@click.command()
-@click.option("--lab", "name", default="lab", show_default=True)
-@click.option("--guest", default="web", show_default=True, type=click.Choice(list(RESOURCES)))
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
-@click.option("--confirm-off", is_flag=True, help="Take the fence devices away, and say that the host is off.")
-def main(name: str, guest: str, rounds: int, *, confirm_off: bool) -> None:
-    """Print median and range of each, and the ratios."""
-    lab = LabHandle(name)
-    with _without_devices(lab) if confirm_off else nullcontext():
-        _tell(_measure(lab, guest, rounds, confirm_off=confirm_off))
-
-
 @contextmanager
 def _without_devices(lab: LabHandle) -> Iterator[None]:
     """The fence sections are the last ones of the file."""
@@ -92,7 +85,22 @@ def _without_devices(lab: LabHandle) -> Iterator[None]:
             lab.lab("ssh", host, "--", "mv", f"{_HOST_TOML}.kept", _HOST_TOML)
 
 
-def _measure(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> dict[str, list[Recovery]]:
+def measure(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> Measured:
+    """So many losses for each way, in turns."""
+    with _without_devices(lab) if confirm_off else nullcontext():
+        taken = _recoveries(lab, guest, rounds, confirm_off=confirm_off)
+    series = tuple(
+        Series(way, what, tuple(getattr(one, f"{what}_s") for one in all_of_it))
+        for what in ("command", "writes")
+        for way, all_of_it in taken.items()
+    )
+    measured = Measured("A host that lost power" + (", its end confirmed" if confirm_off else ""), _ABOUT, series)
+    limits = (("dualsrm", "by hand", ONE_LIMIT), ("dualsrm --all", "dualsrm", ALL_LIMIT))
+    ratios = (measured.ratio(what, *pair) for what in ("command", "writes") for pair in limits)
+    return replace(measured, ratios=tuple(ratios))
+
+
+def _recoveries(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> dict[str, list[Recovery]]:
     for one in RESOURCES:
         if lab.host_of(one) != lab.host_of(guest) and lab.migrate(one).exit != 0:
             raise click.ClickException(f"{one} cannot be moved to where {guest} is")
@@ -116,16 +124,14 @@ def _measure(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> d
     return taken
 
 
-def _tell(taken: Mapping[str, Sequence[Recovery]]) -> None:
-    medians = {}
-    for way, all_of_it in taken.items():
-        for field in ("command_s", "writes_s"):
-            values = [getattr(one, field) for one in all_of_it]
-            medians[way, field] = median = statistics.median(values)
-            click.echo(f"{way:14} {field[:-2]:8} {median:6.1f} s [{min(values):.1f}-{max(values):.1f}]")
-    for mine, theirs in (("dualsrm", "by hand"), ("dualsrm --all", "dualsrm")):
-        for field in ("command_s", "writes_s"):
-            click.echo(f"{mine} / {theirs}, {field[:-2]:8} {medians[mine, field] / medians[theirs, field]:5.2f}")
+@click.command()
+@click.option("--lab", "name", default="lab", show_default=True)
+@click.option("--guest", default="web", show_default=True, type=click.Choice(list(RESOURCES)))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--confirm-off", is_flag=True, help="Take the fence devices away, and say that the host is off.")
+def main(name: str, guest: str, rounds: int, *, confirm_off: bool) -> None:
+    """Print median and range of each, and the ratios."""
+    click.echo(on_terminal(measure(LabHandle(name), guest, rounds, confirm_off=confirm_off)))
 
 
 if __name__ == "__main__":
