@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,25 +10,19 @@ from dualsrm.cli.page import page
 from dualsrm.history.reader import read_history, read_lines
 from dualsrm.history.rows import row
 from dualsrm.history.story import tell
+from tests.browser.chromium import browse, picture
 from tests.simulator.driving import Manager
 from tests.simulator.pair import GuestSpec, SimPair
 
-DEADLINE_S = 60
 HOSTILE = "<img src=x onerror=\"document.body.id='owned'\"><script>document.body.id='owned'</script>"
 
 
-def _browse(source: Path, *how: str) -> str:
-    """What Chromium says, its profile beside the page. Without a sandbox of its own: the tests run as root."""
-    profile = source.parent / "profile"
-    argv = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", *how]
-    ran = subprocess.run([*argv, source.as_uri()], capture_output=True, text=True, check=True, timeout=DEADLINE_S)
-    return ran.stdout
+def _dom(source: Path) -> str:
+    return browse(source.as_uri(), source.parent, "--dump-dom")
 
 
 def _shot(source: Path) -> bytes:
-    image = source.with_suffix(".png")
-    _browse(source, f"--screenshot={image}", "--window-size=1000,1400")
-    return image.read_bytes()
+    return picture(source.as_uri(), source.with_suffix(".png"))
 
 
 def _page_of_a_move(directory: Path, guest: str) -> str:
@@ -48,7 +41,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_it_is_shown(written: Path) -> None:
-    shown = _browse(written, "--dump-dom")
+    shown = _dom(written)
     assert '<h1 class="ok">migrate web (alpha → beta): moved</h1>' in shown
     assert shown.count("<polyline") == 2
 
@@ -65,7 +58,7 @@ def test_its_policy_allows_its_own_style(written: Path) -> None:
 def test_a_name_that_is_a_script_is_text(tmp_path: Path) -> None:
     source = tmp_path / "hostile.html"
     source.write_text(_page_of_a_move(tmp_path, HOSTILE))
-    shown = _browse(source, "--dump-dom")
+    shown = _dom(source)
     assert "<img" not in shown
     assert "<script" not in shown
     assert "<body>" in shown, "nobody gave it an id"

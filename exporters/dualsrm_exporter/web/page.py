@@ -9,7 +9,7 @@ from typing import Final
 from dualsrm import __version__
 from dualsrm_exporter.client import to_client
 from dualsrm_exporter.collected import Family
-from dualsrm_exporter.metrics import Metric, drbd, exporter, operations
+from dualsrm_exporter.metrics import Metric, drbd, exporter, guests, operations, readiness
 
 _STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}"
@@ -33,6 +33,7 @@ def landing(families: Sequence[Family], host: str) -> str:
         "This page is one look at this host, made when it was asked for; "
         "what its peer sees stands on the peer's page.</p>"
         f"<h2>Resources</h2>{_resources(seen)}"
+        f"<h2>Guests</h2>{_guests(seen)}"
         f"<h2>Operations</h2>{_operations(seen)}"
         f"<h2>What was read</h2>{_collectors(seen)}</body></html>"
     )
@@ -111,6 +112,26 @@ def _notes(seen: _Seen) -> dict[str, list[str]]:
     for labels, _ in seen.of(drbd.ALARM_WHY):
         notes.setdefault(labels["resource"], []).append(f"alarm: {labels['why']}")
     return notes
+
+
+def _guests(seen: _Seen) -> str:
+    """What libvirt here says of each, and what the manager's last look has against a move or a failover."""
+    states = {labels["guest"]: labels[guests.STATE.name] for labels, value in seen.of(guests.STATE) if value}
+    notes: dict[str, list[str]] = {}
+    for metric, words in (
+        (guests.AUTOSTART, "libvirt starts it at boot"),
+        (guests.IO_ERROR, "its disk gave an I/O error"),
+    ):
+        for labels, value in seen.of(metric):
+            if value:
+                notes.setdefault(labels["guest"], []).append(words)
+    for labels, _ in seen.of(readiness.BLOCKER):
+        notes.setdefault(labels["guest"], []).append(f"no {labels['ready']}: {labels['check']}")
+    rows = [
+        [escape(name), escape(states.get(name, "not here")), _bad(notes.get(name, []))]
+        for name in sorted({*states, *notes})[:_ROWS_LIMIT]
+    ]
+    return _table(("guest", "state", "what needs looking at"), rows) if rows else "<p>None is known.</p>"
 
 
 def _operations(seen: _Seen) -> str:

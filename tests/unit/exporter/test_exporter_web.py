@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dualsrm_exporter.collected import Family
+from dualsrm_exporter.collected import Collected, Family
 from dualsrm_exporter.drbd.collector import DrbdCollector
+from dualsrm_exporter.metrics import ALL, guests, readiness
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import Page, render
 from dualsrm_exporter.scraper import Scraper
@@ -269,6 +270,18 @@ def test_an_alarm_stands_on_the_front_page_without_drbd(host84: FakeHost, tmp_pa
     html = App(Scraper((host84.collector(),)).scrape).respond("GET", "/", {}).body.decode()
     assert "not loaded, or nothing could be read" in html
     assert "alarm: frozen" in html
+
+
+def test_guests_stand_on_the_front_page_with_what_is_against_them() -> None:
+    collected = Collected(ALL)
+    collected.add_states(guests.STATE, ("paused",), "web <1>")
+    collected.add(guests.IO_ERROR, 1, "web <1>")
+    collected.add(guests.AUTOSTART, 0, "web <1>")
+    collected.add_info(readiness.BLOCKER, {"severity": "failed"}, "lab", "mail", "failover", "disk-up-to-date")
+    html = App(lambda: tuple(collected)).respond("GET", "/", {}).body.decode()
+    web = "<tr><td>web &lt;1&gt;</td><td>paused</td>"
+    assert f'{web}<td><div class="bad">its disk gave an I/O error</div></td></tr>' in html
+    assert '<td>mail</td><td>not here</td><td><div class="bad">no failover: disk-up-to-date</div></td>' in html
 
 
 def test_scrapes_at_once_are_all_answered() -> None:
