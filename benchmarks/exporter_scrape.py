@@ -19,6 +19,7 @@ import click
 
 from dualsrm.hosts.drbd import Dialect
 from dualsrm.hostside.run import ENVIRONMENT
+from dualsrm_exporter.garbage import collect_rarely
 from dualsrm_exporter.operations.collector import OperationsCollector
 from dualsrm_exporter.render import render, render_by_client
 from dualsrm_exporter.scraper import Scraper
@@ -60,6 +61,7 @@ def main(dialect: str, resources: int, rounds: int) -> int:
         host = FakeHost(tools, Path(name), Dialect(dialect))
         host.files(*(f"guest-{number:04}" for number in range(resources)))
         show = repeated(host.dialect, "show", resources, 0)
+        collect_rarely()
         scraper = Scraper((host.collector(), OperationsCollector(Path(name) / "journal")))
         for turn in range(rounds + 1):
             host.prints(repeated(host.dialect, "events2-now", resources, turn), show)

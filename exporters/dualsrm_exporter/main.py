@@ -18,6 +18,7 @@ from typing import Final
 
 from dualsrm import __version__
 from dualsrm_exporter.drbd.collector import DrbdCollector
+from dualsrm_exporter.garbage import collect_rarely
 from dualsrm_exporter.guests.collector import GuestsCollector
 from dualsrm_exporter.operations.collector import STATE as JOURNAL
 from dualsrm_exporter.operations.collector import OperationsCollector
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scraper = Scraper((drbd, *guests, *manager))
     if textfile is not None:
         return _write_once(textfile, scraper, drbd)
+    collect_rarely()
     return _serve(given.addresses or [_address(ADDRESS)], given.web_config, scraper, drbd)
 
 
