@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 _WIDTH = 60
 
@@ -52,6 +56,20 @@ class Measured:
         return Ratio(what, who, to, medians[who] / medians[to], limit)
 
 
+def machine() -> str:
+    """When and on what it was measured, for a page."""
+    words = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    model = next((value.strip() for key, _, value in words if key.strip() == "model name"), "unknown processor")
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return f"- {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip()}; {os.cpu_count()} processors, {model}"
+
+
 def on_terminal(measured: Measured) -> str:
     """Median and range of each, and the ratios."""
     wide = max(len(one.who) for one in measured.series)
@@ -82,7 +100,9 @@ def _table(series: Iterable[Series]) -> Iterator[str]:
     yield "| | | median | from | to | runs |"
     yield "|---|---|---|---|---|---|"
     for one in series:
-        numbers = " | ".join(f"{value:.2f} {one.unit}" for value in (one.median, min(one.values), max(one.values)))
+        numbers = " | ".join(
+            f"{value:.2f} {one.unit}".rstrip() for value in (one.median, min(one.values), max(one.values))
+        )
         yield f"| {one.what} | {one.who} | {numbers} | {len(one.values)} |"
 
 

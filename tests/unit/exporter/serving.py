@@ -99,9 +99,10 @@ def serving(
     deadlines: Deadlines = FAST,
     tls: ssl.SSLContext | None = None,
     app: App | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
-    """Serve until the block ends."""
-    listening = listen("127.0.0.1", 0)
+    """Serve until the block ends; port 0: any."""
+    listening = listen("127.0.0.1", port)
     server = Server(app or App(scrape), [listening], web_config, deadlines)
     made: queue.Queue[tuple[asyncio.Event, asyncio.AbstractEventLoop]] = queue.Queue()
 
@@ -111,11 +112,10 @@ def serving(
         await server.run(stopping)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
-    port = listening.getsockname()[1]
     thread.start()
     stop, loop = made.get(timeout=10)
     try:
-        yield Running(server, port, loop, tls)
+        yield Running(server, listening.getsockname()[1], loop, tls)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
