@@ -1,4 +1,4 @@
-"""vagrant/Vagrantfile as Vagrant itself understands it, and the lab: the same hosts, networks, scripts in the same order."""
+"""vagrant/Vagrantfile as Vagrant understands it, and the lab: the same hosts, networks, scripts in the same order."""
 
 from __future__ import annotations
 
