@@ -1,5 +1,5 @@
 #!/bin/bash
-# What only a User-mode Linux node has: its configuration disk, addresses at boot, and a short list of units.
+# What only a User-mode Linux node has: its configuration disk, and a short list of units.
 # Each fork costs 100 ms there, so everything a lab does not use is masked (45 s to 15 s of boot on a loaded machine).
 set -euo pipefail
 : >/etc/fstab
@@ -23,22 +23,6 @@ ExecStart=/usr/local/lib/dualsrm-lab/uml-config.sh
 [Install]
 WantedBy=multi-user.target
 UNIT
-cat >/etc/systemd/system/dualsrm-networks.service <<'UNIT'
-[Unit]
-Description=Addresses of this node
-DefaultDependencies=no
-Wants=systemd-modules-load.service
-After=systemd-modules-load.service
-Before=ssh.service dualsrm-drbd-up.service
-ConditionKernelCommandLine=!lab.seal
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-Environment=NODE=%H
-ExecStart=/usr/local/lib/dualsrm-lab/networks.sh
-[Install]
-WantedBy=multi-user.target
-UNIT
 cat >/etc/systemd/system/dualsrm-seal.service <<'UNIT'
 [Unit]
 Description=Finish the image once, inside the real kernel, then power off
@@ -53,8 +37,8 @@ StandardError=journal+console
 [Install]
 WantedBy=multi-user.target
 UNIT
-mkdir -p /etc/systemd/system/dualsrm-drbd-up.service.d /etc/systemd/system/dualsrm-volumes.service.d
-for unit in dualsrm-drbd-up dualsrm-volumes; do
+for unit in dualsrm-networks dualsrm-drbd-up dualsrm-volumes; do
+    mkdir -p /etc/systemd/system/$unit.service.d
     printf '[Unit]\nConditionKernelCommandLine=!lab.seal\n' >/etc/systemd/system/$unit.service.d/seal.conf
 done
 printf 'bridge\ntun\ndm-mod\ndm-snapshot\ndrbd\n' >/etc/modules-load.d/dualsrm-uml.conf
@@ -62,7 +46,7 @@ printf 'bridge\ntun\ndm-mod\ndm-snapshot\ndrbd\n' >/etc/modules-load.d/dualsrm-u
 # This kernel has no nf_tables for IPv4; libvirt wants a packet filter for a network of its own.
 update-alternatives --quiet --set iptables /usr/sbin/iptables-legacy
 
-systemctl enable --quiet dualsrm-config.service dualsrm-networks.service dualsrm-seal.service
+systemctl enable --quiet dualsrm-config.service dualsrm-seal.service
 systemctl disable --quiet e2scrub_reap.service remote-fs.target machines.target
 systemctl mask --quiet systemd-udev-trigger.service systemd-random-seed.service systemd-journal-flush.service \
     systemd-sysusers.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-remount-fs.service \

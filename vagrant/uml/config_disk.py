@@ -30,31 +30,50 @@ Environment=PYTHONPYCACHEPREFIX=/var/cache/dualsrm-exporter
 """
 
 
-def files(
-    node: str, nodes: Sequence[str], keys: Keys, facts: Facts, *, bmc_password: str | None = None
-) -> dict[str, tuple[str, int]]:
-    """Path to (text, mode) of everything that differs between labs or nodes; without password no fence device."""
-    known = access.known_hosts(keys, facts, nodes)
-    on_node = settings.render(
+#: Path to (text, mode).
+Files = dict[str, tuple[str, int]]
+
+
+def identity(node: str, nodes: Sequence[str], keys: Keys, facts: Facts, *, bmc_password: str | None = None) -> Files:
+    """A node's keys, and what it knows of its peer; without password no fence device. The same whatever the node is."""
+    peer = next(name for name in nodes if name != node)
+    fencing = {str(settings.password_file(peer)).lstrip("/"): (bmc_password + "\n", 0o600)} if bmc_password else {}
+    return {
+        "etc/ssh/ssh_host_ed25519_key": (keys.host(node).read_text(), 0o600),
+        "etc/ssh/ssh_host_ed25519_key.pub": (access.public(keys.host(node)) + "\n", 0o644),
+        "root/.ssh/authorized_keys": (access.authorized_keys(keys, nodes), 0o600),
+        **_client(keys.root(node), nodes, keys, facts),
+        "etc/dualsrm/host.toml": (settings.render_host(facts, peer, fenced=bool(fencing)), 0o600),
+        **fencing,
+    }
+
+
+def manager(own: Path, nodes: Sequence[str], keys: Keys, facts: Facts) -> Files:
+    """For a manager that is root on some machine and logs in with this key: that key, and dualsrm's configuration."""
+    text = settings.render(
         facts,
         nodes,
         identity=Path("/root/.ssh/id_ed25519"),
         known_hosts=Path("/root/.ssh/known_hosts"),
         state=Path("/var/lib/dualsrm"),
     )
-    peer = next(name for name in nodes if name != node)
-    fencing = {str(settings.password_file(peer)).lstrip("/"): (bmc_password + "\n", 0o600)} if bmc_password else {}
+    return {**_client(own, nodes, keys, facts), "etc/dualsrm/dualsrm.toml": (text, 0o600)}
+
+
+def _client(own: Path, nodes: Sequence[str], keys: Keys, facts: Facts) -> Files:
     return {
-        "etc/ssh/ssh_host_ed25519_key": (keys.host(node).read_text(), 0o600),
-        "etc/ssh/ssh_host_ed25519_key.pub": (access.public(keys.host(node)) + "\n", 0o644),
-        "root/.ssh/id_ed25519": (keys.root(node).read_text(), 0o600),
-        "root/.ssh/id_ed25519.pub": (access.public(keys.root(node)) + "\n", 0o644),
-        "root/.ssh/authorized_keys": (access.authorized_keys(keys, nodes), 0o600),
-        "root/.ssh/known_hosts": (known, 0o600),
+        "root/.ssh/id_ed25519": (own.read_text(), 0o600),
+        "root/.ssh/id_ed25519.pub": (access.public(own) + "\n", 0o644),
+        "root/.ssh/known_hosts": (access.known_hosts(keys, facts, nodes), 0o600),
+    }
+
+
+def files(node: str, nodes: Sequence[str], keys: Keys, facts: Facts, *, bmc_password: str | None = None) -> Files:
+    """Everything that differs between labs or nodes; without password no fence device."""
+    return {
+        **identity(node, nodes, keys, facts, bmc_password=bmc_password),
+        **manager(keys.root(node), nodes, keys, facts),
         "etc/hostname": (node + "\n", 0o644),
-        "etc/dualsrm/dualsrm.toml": (on_node, 0o600),
-        "etc/dualsrm/host.toml": (settings.render_host(facts, peer, fenced=bool(fencing)), 0o600),
-        **fencing,
         "etc/dualsrm-lab/repository": (f"{REPOSITORY}\n", 0o644),
         "usr/local/bin/dualsrm": (_WRAPPER, 0o755),
         "usr/sbin/dualsrm-host": (_HOST_WRAPPER, 0o755),
@@ -63,7 +82,7 @@ def files(
     }
 
 
-def write(path: Path, content: dict[str, tuple[str, int]]) -> None:
+def write(path: Path, content: Files) -> None:
     """Write the disk, readable by its owner only: it carries private keys."""
     path.touch(mode=0o600)
     with path.open("wb") as disk, tarfile.open(fileobj=disk, mode="w") as archive:

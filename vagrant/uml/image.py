@@ -19,7 +19,7 @@ from uml.layout import CACHE, LABS
 from uml.machine import Disk, Machine
 
 #: Run in the image, in this order. The same scripts provision real machines.
-IMAGE_SCRIPTS = ("hosts", "ssh", "lvm", "drbd", "libvirt", "exporter", "uml", "strip")
+IMAGE_SCRIPTS = ("hosts", "ssh", "lvm", "drbd", "libvirt", "exporter", "addresses", "uml", "strip")
 _IN_IMAGE = Path("usr/local/lib/dualsrm-lab")
 _GUEST_KERNEL = Path("var/lib/dualsrm-lab-guest")
 _MODULES = Path("/usr/lib/uml/modules")
