@@ -12,6 +12,14 @@ from xdist.scheduler import LoadScopeScheduling
 # How long an example takes says how busy the machine is, not whether the example holds.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+# For `tests/run mutation`: the same examples each time, and no time spent on a smaller one than was found.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 
 
 class OneWorkerHasTheLab(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
