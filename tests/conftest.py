@@ -12,9 +12,10 @@ from xdist.scheduler import LoadScopeScheduling
 # How long an example takes says how busy the machine is, not whether the example holds.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
-# For `tests/run mutation`: the same examples each time, and no time spent on a smaller one than was found.
+# For `tests/run mutation`, thousands of times: the same few examples each time, and no search for a smaller one.
 hypothesis.settings.register_profile(
     "mutants",
+    max_examples=20,
     deadline=None,
     database=None,
     derandomize=True,

@@ -172,6 +172,8 @@ def test_nothing_is_opened_before_both_hosts_guard_and_every_lost_link_freezes(r
 def test_the_guards_end_when_nothing_freezes_any_more(resources: tuple[str, ...]) -> None:
     """A host that is frozen and has forgotten its window would have nobody to ask."""
     plan = plan_for(resources)
+    assert step(plan, "disarm").do == tuple(Disarm(host) for host in (TARGET, SOURCE))
+    assert step(plan, "arm").verify == step(plan, "disarm").verify == (), "they say so themselves"
     done = [command for one in plan for command in one.do]
     for host in BOTH:
         thawed = max(done.index(SetFencing(host, resource, AT_REST)) for resource in resources)
@@ -196,6 +198,9 @@ def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_agree(resourc
         GuestGone(SOURCE, "web", "uuid"),
         *(SafeToPart(host, resource) for host in BOTH for resource in resources),
     }
+    demote = step(plan, "demote")
+    assert demote.do == tuple(Demote(SOURCE, resource) for resource in resources)
+    assert demote.verify == tuple(RoleIs(SOURCE, resource, primary=False) for resource in resources)
     assert not any(isinstance(c, Demote) and c.host == TARGET for one in plan for c in one.do)
     assert set(plan[-1].verify) == {
         GuestRuns(TARGET, "web"),
