@@ -150,7 +150,7 @@ def test_the_order_of_a_start() -> None:
 @pytest.mark.parametrize("there", SOME)
 def test_what_was_seen_before_a_start_is_seen_once_more(here: tuple[str, ...], there: tuple[str, ...]) -> None:
     recheck = start(here=here, there=there)[0]
-    assert not recheck.do
+    assert recheck.do == ()
     assert set(recheck.verify) == gone(*BOTH) | window_closed() | {
         *(RoleIs(HERE, name, primary=name in here) for name in NAMES),
         *(RoleIs(THERE, name, primary=name in there) for name in NAMES),
@@ -236,7 +236,7 @@ def test_the_order_of_a_cold_move() -> None:
 
 def test_nothing_is_stopped_before_all_that_could_have_changed_is_seen_again() -> None:
     recheck = move()[0]
-    assert not recheck.do
+    assert recheck.do == ()
     assert set(recheck.verify) == {
         GuestRuns(HERE, "db"),
         *gone(THERE),
@@ -275,7 +275,7 @@ def test_the_source_is_promoted_again_only_when_the_target_has_nothing() -> None
 def test_nothing_is_promoted_that_is_not_seen_replicated_after_the_last_write() -> None:
     plan = move()
     replicated = steps(plan)["replicated"]
-    assert not replicated.do
+    assert replicated.do == ()
     assert set(replicated.verify) == in_step()
     order = names(plan)
     assert order.index("demote") < order.index("replicated") < order.index("promote")
@@ -287,7 +287,7 @@ def test_the_target_has_it_at_the_end_on_what_is_replicated() -> None:
     assert promote.undo == tuple(Demote(THERE, name) for name in NAMES)
     assert begin.do == (StartDomain(THERE, "db"),)
     assert begin.undo == (DestroyDomain(THERE, "db"),)
-    assert not verify.do
+    assert verify.do == ()
     assert set(verify.verify) == {GuestRuns(THERE, "db"), *in_step()}
     assert verify.persist, "it runs there: what is seen now calls nothing off"
 

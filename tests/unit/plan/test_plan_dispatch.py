@@ -183,6 +183,20 @@ def test_what_is_to_be_looked_at_again_is_under_way_no_more() -> None:
     assert dispatcher.over
 
 
+def test_what_is_abandoned_is_waited_for_no_more_and_nothing_else_is_begun() -> None:
+    dispatcher = Dispatcher(chain(), Rules())
+    dispatcher.abandon(handed(dispatcher), "dualsrm failed at another guest")
+    assert dispatcher.over
+    assert dispatcher.next(0.0) is None
+    assert {one.why for one in dispatcher.left} == {"dualsrm failed at another guest"}
+    busy = Dispatcher(chain(), Rules())
+    begun = handed(busy)
+    busy.abandon(None, "dualsrm failed at another guest")
+    assert not busy.over, "another lane still has one in hand"
+    busy.done(begun, ok=True)
+    assert busy.over
+
+
 def test_a_unit_is_asked_at_its_end_unless_a_guest_of_it_failed() -> None:
     order = order_of([group("bad", "a", "b"), group("good", "c")], [("p", "a"), ("p", "b"), ("p", "c")])
     dispatcher = Dispatcher(order, Rules())

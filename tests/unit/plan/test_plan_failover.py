@@ -72,7 +72,7 @@ def test_a_disk_that_is_behind_is_never_promoted_the_ordinary_way(
 def test_what_could_have_changed_is_seen_again_before_anything_is_promoted(already: tuple[str, ...]) -> None:
     """The guest may have been started, the lost host may be back, somebody may have promoted by hand."""
     recheck = plan(already=already)[0]
-    assert not recheck.do
+    assert recheck.do == ()
     assert set(recheck.verify) == {
         GuestGone("beta", "db", "uuid"),
         *(Alone("beta", name) for name in NAMES),

@@ -193,7 +193,7 @@ def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_agree(resourc
     """Demoting an idle side whose link is down would put away the only copy of the last writes."""
     plan = plan_settle("web", "uuid", resources, runs_on=TARGET, other=SOURCE)
     first = plan[0]
-    assert not first.do
+    assert first.do == ()
     assert set(first.verify) == {
         GuestGone(SOURCE, "web", "uuid"),
         *(SafeToPart(host, resource) for host in BOTH for resource in resources),

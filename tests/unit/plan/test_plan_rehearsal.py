@@ -57,7 +57,7 @@ def test_the_standby_is_looked_at_before_and_after_the_copy() -> None:
 
 def test_nothing_is_made_where_the_standby_is_in_use() -> None:
     recheck = plan_rehearsal(GOAL)[0]
-    assert not recheck.do
+    assert recheck.do == ()
     assert set(recheck.verify) == {
         DisksAre(BETA, "web", newest=True),
         Target(BETA, "web", wanted=False),
@@ -124,7 +124,7 @@ def test_what_did_not_come_up_stays_to_be_looked_at() -> None:
     assert start.do == (StartClone(BETA, clone),)
     assert start.verify == (CloneRuns(BETA, clone.name),)
     assert start.deadline_s == 90
-    assert not boot.do
+    assert boot.do == ()
     assert boot.verify == (CloneReads(BETA, clone.name),)
     assert boot.deadline_s == BOOT_S
     assert not any(step.undo for step in plan)

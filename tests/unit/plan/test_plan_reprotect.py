@@ -42,7 +42,7 @@ def test_the_resync_onto_it_has_its_deadline_and_leaves_it_secondary() -> None:
 
 def test_the_window_is_closed_on_both_sides() -> None:
     rest = plan_reprotect(GOAL, 60.0)[2]
-    assert not rest.do
+    assert rest.do == ()
     assert set(rest.verify) == {
         *(TwoPrimariesIs(host, name, allowed=False) for host, name in SIDES),
         *(FencingIs(host, name, AT_REST) for host, name in SIDES),

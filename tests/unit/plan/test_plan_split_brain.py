@@ -38,7 +38,7 @@ GOALS = st.builds(
 def test_kept_then_parted_then_discarded_on_the_victim_only(goal: Resolution) -> None:
     plan = plan_resolve(goal, 60.0)
     does = [command for step in plan for command in step.do]
-    assert not plan[0].do
+    assert plan[0].do == ()
     kept = [number for number, one in enumerate(does) if isinstance(one, TakeSnapshot)]
     assert kept == list(range(len(goal.snapshots)))
     for name in goal.resources:
@@ -136,7 +136,7 @@ def test_what_is_undone_is_a_resync_onto_the_survivor_only(goal: Resolution) -> 
 def test_a_resync_that_runs_the_right_way_is_waited_for() -> None:
     first, second = plan_wait("beta", "alpha", ("mail", "db"), 1234.0)
     assert (first.name, second.name) == ("resync mail", "resync db")
-    assert not first.do
+    assert first.do == ()
     assert set(first.verify) == {
         Target("alpha", "mail", wanted=False),
         *(Replicating(host, "mail") for host in ("alpha", "beta")),

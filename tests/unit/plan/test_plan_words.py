@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dualsrm.model import Clone, CloneDisk, Filesystem, Generation
-from dualsrm.plan.filesystem_steps import MountedIs
+from dualsrm.model import Clone, CloneDisk, Filesystem, Fsck, Generation
+from dualsrm.plan.filesystem_steps import CheckFilesystem, Mount, MountedIs
 from dualsrm.plan.peer_steps import AwaitResync
 from dualsrm.plan.rehearsal_steps import CloneReads, NetworkIs, StartClone
 from dualsrm.plan.split_steps import Connect, DataIs, TakeSnapshot, Target
@@ -36,6 +38,8 @@ DISKS = (CloneDisk("vda", "/dev/guests/a", 1), CloneDisk("vdb", "/dev/guests/b",
         (ShutDown("alpha", "web", "uuid", destroy=True), "shut web down on alpha, by force when it is late"),
         (MountedIs("alpha", FS, mounted=True), "data/0 is mounted at /srv/shop on alpha"),
         (MountedIs("alpha", FS, mounted=False), "data/0 is mounted nowhere on alpha"),
+        (Mount("alpha", FS), "mount data/0 at /srv/shop on alpha"),
+        (CheckFilesystem("alpha", replace(FS, fsck=Fsck.PREEN)), "fsck (preen) of data/0 on alpha"),
         (Connect("alpha", "web"), "connect web on alpha"),
         (Connect("alpha", "web", discard=True), "connect web on alpha, discarding its data"),
         (Target("alpha", "web", wanted=True), "web on alpha is the target of a resync"),
