@@ -140,6 +140,7 @@ def test_nothing_to_give_back_is_no_plan() -> None:
 def test_the_order_of_a_start() -> None:
     assert names(start()) == ["recheck", "promote", "start"]
     assert names(start(defined=False)) == ["recheck", "promote", "define", "start"]
+    assert names(start(WITH_FILES)) == ["recheck", "promote", "mount", "start"], "it is never to be checked"
     everything = start(replace(WITH_FILES, filesystems=(replace(FS, fsck=Fsck.PREEN),)), there=NAMES, defined=False)
     assert names(everything) == [
         "recheck", "unmount", "demote the idle side", "promote", "fsck", "mount", "define", "start",

@@ -63,7 +63,8 @@ def test_a_disk_that_is_behind_is_never_promoted_the_ordinary_way(
     found = plan(already=already, forced=forced)
     commands = [command for step in found for command in step.do]
     assert {one.resource for one in commands if isinstance(one, Promote)} == {*NAMES} - {*forced} - {*already}
-    assert {one.resource for one in commands if isinstance(one, PromoteForced)} == {*forced} - {*already}
+    by_force = {one for one in commands if isinstance(one, PromoteForced)}
+    assert by_force == {PromoteForced("beta", name) for name in {*forced} - {*already}}
     rechecked = {one for one in found[0].verify if isinstance(one, DisksAre)}
     assert rechecked == {DisksAre("beta", name, newest=name not in forced) for name in NAMES}
 

@@ -25,6 +25,7 @@ from dualsrm.plan.steps import (
     RoleIs,
     SetFencing,
     SetTwoPrimaries,
+    Step,
     TwoPrimariesIs,
 )
 
@@ -140,12 +141,16 @@ def test_settling_is_the_tail_of_a_move(first_runs: bool) -> None:
     """Also behind the end of a leftover."""
     here, other = HOSTS if first_runs else HOSTS[::-1]
     settle = plan_settle("web", "uuid", RESOURCES, runs_on=here, other=other)
-    for left, first in ((Presence.GONE, ()), (Presence.PAUSED, ("end leftover",))):
+    end = Step(
+        name="end leftover",
+        do=(DestroyDomain(other, "web"),),
+        verify=(GuestGone(other, "web", "uuid"),),
+    )
+    for left, first in ((Presence.GONE, ()), (Presence.PAUSED, (end,))):
         both = (Presence.RUNNING, left) if first_runs else (left, Presence.RUNNING)
         found = recovery(see(*both, False, RESOURCES))
         assert found is not None
-        assert [step.name for step in found.plan[: len(first)]] == list(first)
-        assert found.plan[len(first) :] == settle
+        assert found.plan == (*first, *settle)
 
 
 def test_while_libvirt_migrates_it_nothing_is_done_and_said_to_wait() -> None:
