@@ -85,6 +85,11 @@ def test_values_are_split_at_the_first_colon_only() -> None:
     assert line.values["peer"] == "ipv6:[fe80::1%eth0]:7789"
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_of_a_value_nothing_is_cut_off_but_the_end_of_the_line(end: str) -> None:
+    assert parse_line(f"exists resource name:BOX{end}") == Event("exists", "resource", {"name": "BOX"})
+
+
 def test_timestamp_keeps_its_zone() -> None:
     line = parse_line("2026-11-22T10:43:07.096102+02:00 exists -\n")
     assert isinstance(line, EndOfDump)
@@ -156,6 +161,7 @@ def test_malformed_is_a_value_with_a_reason(text: str) -> None:
         ("exists path name:r0 local:ipv4:10.79.0.21:7789", "a path without peer"),
         ("call helper name:r0", "a helper without helper"),
         ("rename resource name:r0", "a resource without new_name"),
+        ("rename resource new_name:r1", "a resource without name"),
         ("destroy device name:r0 volume:x", "volume is not a number"),
         ("exists device name:r0 volume:0 minor:x", "minor is not a number"),
         ("change connection name:r0 peer-node-id:x", "peer-node-id is not a number"),
