@@ -12,6 +12,15 @@ from xdist.scheduler import LoadScopeScheduling
 # How long an example takes says how busy the machine is, not whether the example holds.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+# For `tests/run mutation`, thousands of times: the same few examples each time, and no search for a smaller one.
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 
 
 class OneWorkerHasTheLab(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types

@@ -77,7 +77,6 @@ class Dispatcher:
         """What can be done now, if anything: `over` says whether there is more to come."""
         if self._stopped:
             return None
-        self._go_on(now)
         fit = [entry for entry in self._queue if entry[1] <= now and not self._in_the_way(entry[0])]
         if not fit:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualsrm.outcome import Leftover, Outcome, Presence, decide
-from dualsrm.plan.move import close_window, disarm, plan_settle
+from dualsrm.plan.move import DEMOTE_DEADLINE_S, close_window, disarm, plan_settle
 from dualsrm.plan.steps import Demote, DestroyDomain, GuestGone, Plan, RoleIs, Step
 
 
@@ -106,7 +106,7 @@ def _close_idle(seen: Seen) -> Plan:
             name="demote",
             do=tuple(Demote(host, resource) for host, resource in sides),
             verify=tuple(RoleIs(host, resource, primary=False) for host, resource in sides),
-            deadline_s=60.0,
+            deadline_s=DEMOTE_DEADLINE_S,
             persist=True,
         ),
         close_window(sides),

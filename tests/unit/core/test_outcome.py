@@ -26,6 +26,8 @@ EXPECTED = """
     C     moved    in doubt    died       died       died     in doubt
     U     moved    in doubt   in doubt   in doubt   in doubt  in doubt
 """
+LEFTOVERS = {(P, R): Leftover.AT_SOURCE, (R, P): Leftover.AT_TARGET, (S, P): Leftover.AT_TARGET}
+"""Where one QEMU is proved to be the one that must go; nowhere else."""
 LETTERS = {"R": R, "P": P, "G": G, "S": S, "C": C, "U": U}
 
 
@@ -51,13 +53,21 @@ def test_cell(cell: tuple[Presence, Presence], outcome: str) -> None:
     assert OUTCOMES[cell].outcome.value == outcome
 
 
+@pytest.mark.parametrize("cell", list(product(Presence, Presence)), ids=str)
+def test_the_leftover_of_a_cell(cell: tuple[Presence, Presence]) -> None:
+    assert OUTCOMES[cell].leftover is LEFTOVERS.get(cell, Leftover.NONE)
+
+
 def test_the_table_above_names_every_cell() -> None:
     assert len(_expected()) == len(Presence) ** 2
 
 
 @pytest.mark.parametrize("cell", list(product(Presence, Presence)), ids=str)
 def test_while_the_job_is_active_nothing_is_decided(cell: tuple[Presence, Presence]) -> None:
-    assert decide(*cell, job_active=True).outcome is Outcome.WAIT
+    verdict = decide(*cell, job_active=True)
+    assert verdict.outcome is Outcome.WAIT
+    assert verdict.meaning == "libvirt is still migrating it"
+    assert verdict.leftover is Leftover.NONE
 
 
 def test_a_running_guest_is_never_a_leftover() -> None:
@@ -83,6 +93,9 @@ def test_nothing_is_decided_for_the_guest_when_its_only_possible_holder_is_silen
         (DomainState.RUNNING, "booted", R),
         (DomainState.BLOCKED, "unknown", R),
         (DomainState.PAUSED, "migration", P),
+        # Half of its memory is on the other host: whatever the state is called, nobody may end either half.
+        (DomainState.PAUSED, "postcopy-failed", U),
+        (DomainState.RUNNING, "postcopy-failed", U),
         (DomainState.SHUTDOWN, "user", P),
         (DomainState.PM_SUSPENDED, "unknown", P),
         (DomainState.SHUTOFF, "shutdown", S),

@@ -85,6 +85,11 @@ def test_values_are_split_at_the_first_colon_only() -> None:
     assert line.values["peer"] == "ipv6:[fe80::1%eth0]:7789"
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_of_a_value_nothing_is_cut_off_but_the_end_of_the_line(end: str) -> None:
+    assert parse_line(f"exists resource name:BOX{end}") == Event("exists", "resource", {"name": "BOX"})
+
+
 def test_timestamp_keeps_its_zone() -> None:
     line = parse_line("2026-11-22T10:43:07.096102+02:00 exists -\n")
     assert isinstance(line, EndOfDump)
@@ -140,6 +145,56 @@ def test_malformed_is_a_value_with_a_reason(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("exists resource role:Primary", "a resource without name"),
+        ("change connection role:Primary", "a connection without name"),
+        ("exists device volume:0 minor:0", "a device without name"),
+        ("destroy device name:r0 minor:0", "a device without volume"),
+        ("exists device name:r0 volume:0", "a device without minor"),
+        ("create device name:r0 volume:0", "a device without minor"),
+        ("change device name:r0 volume:0 disk:UpToDate", "a device without minor"),
+        ("change peer-device volume:0", "a peer-device without name"),
+        ("change peer-device name:r0", "a peer-device without volume"),
+        ("exists path local:ipv4:10.79.0.21:7789 peer:ipv4:10.79.0.22:7789", "a path without name"),
+        ("exists path name:r0 peer:ipv4:10.79.0.22:7789", "a path without local"),
+        ("exists path name:r0 local:ipv4:10.79.0.21:7789", "a path without peer"),
+        ("call helper name:r0", "a helper without helper"),
+        ("rename resource name:r0", "a resource without new_name"),
+        ("rename resource new_name:r1", "a resource without name"),
+        ("destroy device name:r0 volume:x", "volume is not a number"),
+        ("exists device name:r0 volume:0 minor:x", "minor is not a number"),
+        ("change connection name:r0 peer-node-id:x", "peer-node-id is not a number"),
+    ],
+)
+def test_what_a_line_must_say_for_anybody_to_know_what_it_is_about(line: str, why: str) -> None:
+    assert parse_line(line) == Malformed(line, why)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("2026-13-41T08:43:07.096102+00:00 exists -", "not a timestamp"),
+        ("change -", "`-` out of place"),
+        ("- resource name:r0", "`-` out of place"),
+        ("exists", "no action and object"),
+        ("exists resource r0", "a field that is not key:value"),
+    ],
+)
+def test_what_is_no_line_of_events2_says_why(line: str, why: str) -> None:
+    assert parse_line(line) == Malformed(line, why)
+
+
+def test_a_device_that_is_destroyed_needs_no_minor() -> None:
+    """9 leaves it out."""
+    assert parse_line("destroy device name:r0 volume:0") == Event("destroy", "device", {"name": "r0", "volume": "0"})
+
+
+def test_of_a_kind_nobody_knows_nothing_is_asked() -> None:
+    assert parse_line("exists gizmo volume:x") == Event("exists", "gizmo", {"volume": "x"})
+
+
+@pytest.mark.parametrize(
     ("status", "result"),
     [
         ("0", HelperResult(exit_code=0)),
@@ -148,6 +203,10 @@ def test_malformed_is_a_value_with_a_reason(text: str) -> None:
         ("9", HelperResult(signal=9)),
         ("4294967294", HelperResult(errno=2)),
         ("18446744073709551614", HelperResult(errno=2)),
+        # A negative number of 32 bits, from the lowest to the highest; what is above has 64.
+        ("2147483648", HelperResult(errno=2**31)),
+        ("4294967295", HelperResult(errno=1)),
+        ("4294967296", HelperResult(errno=2**64 - 2**32)),
     ],
 )
 def test_trap_helper_status_is_a_wait_status(status: str, result: HelperResult) -> None:
@@ -160,6 +219,10 @@ def test_only_responses_have_a_result() -> None:
     call = parse_line("call helper name:vm1 volume:0 minor:0 helper:quorum-lost")
     assert isinstance(call, Event)
     assert helper_result(call) is None
+    for text in ("call helper name:vm1 helper:fence-peer status:0", "response gizmo name:vm1 status:0"):
+        line = parse_line(text)
+        assert isinstance(line, Event)
+        assert helper_result(line) is None
     broken = parse_line("response helper name:vm1 helper:quorum-lost status:soon")
     assert isinstance(broken, Event)
     assert helper_result(broken) is None

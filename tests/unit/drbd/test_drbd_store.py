@@ -257,6 +257,84 @@ def test_trap_in_flight_is_in_sectors_all_else_in_kib() -> None:
     assert in_bytes(values, "read") is None
 
 
+def kept(filled: Store) -> set[tuple[str, int | None, int | None]]:
+    return {(key.kind, key.peer, key.volume) for objects in filled.by_kind().values() for key in objects}
+
+
+V9_TWO_OF_EACH = [
+    *V9_UP[:-1],
+    "exists device name:vm1 volume:1 minor:1 disk:UpToDate",
+    "exists connection name:vm1 peer-node-id:2 conn-name:nine3 connection:Connected role:Secondary",
+    *(
+        f"exists peer-device name:vm1 peer-node-id:{peer} volume:{volume} replication:Established"
+        for peer, volume in ((1, 1), (2, 0), (2, 1))
+    ),
+    "exists path name:vm1 peer-node-id:2 local:ipv4:1.2.3.4:7789 peer:ipv4:9.9.9.9:7789 established:yes",
+    "exists -",
+]
+
+
+@pytest.mark.parametrize(
+    ("gone", "missing"),
+    [
+        (
+            "connection name:vm1 peer-node-id:2",
+            {("connection", 2, None), ("path", 2, None), ("peer-device", 2, 0), ("peer-device", 2, 1)},
+        ),
+        ("device name:vm1 volume:1", {("device", None, 1), ("peer-device", 1, 1), ("peer-device", 2, 1)}),
+        ("peer-device name:vm1 peer-node-id:2 volume:1", {("peer-device", 2, 1)}),
+        (
+            "path name:vm1 peer-node-id:2 local:ipv4:1.2.3.4:7789 peer:ipv4:9.9.9.9:7789",
+            {("path", 2, None)},
+        ),
+    ],
+)
+def test_what_9_destroys_takes_along_what_hangs_on_it_and_nothing_else(
+    gone: str, missing: set[tuple[str, int | None, int | None]]
+) -> None:
+    before = kept(store(Dialect.V9, *V9_TWO_OF_EACH))
+    assert before - kept(store(Dialect.V9, *V9_TWO_OF_EACH, f"destroy {gone}")) == missing
+
+
+def test_two_paths_of_one_connection_are_two() -> None:
+    second = "exists path name:vm1 peer-node-id:1 local:ipv4:2.2.2.2:7789 peer:ipv4:5.6.7.8:7789 established:yes"
+    paths = store(Dialect.V9, *V9_UP[:-1], second).objects("path")
+    assert {key.path: values["established"] for key, values in paths.items()} == {
+        "ipv4:1.2.3.4:7789 ipv4:5.6.7.8:7789": "no",
+        "ipv4:2.2.2.2:7789 ipv4:5.6.7.8:7789": "yes",
+    }
+
+
+def test_a_connection_84_destroys_before_anybody_named_it_stands_alone() -> None:
+    filled = store(Dialect.V84, V84_UP[0], "destroy connection name:vm1")
+    assert filled.get(Key("connection", "vm1")) == {"name": "vm1", "connection": "StandAlone", "role": "Unknown"}
+
+
+def test_a_resync_ends_with_the_word_that_it_did_even_without_statistics() -> None:
+    going = PEER + "replication:SyncTarget done:50.00 dbdt1:1.00 eta:10"
+    filled = store(Dialect.V9, *V9_UP, going, PEER + "replication:Established")
+    values = filled.get(Key("peer-device", "vm1", 1, 0))
+    assert values is not None
+    assert not {"done", "dbdt1", "eta"} & set(values)
+
+
+def test_what_a_line_about_a_resync_leaves_out_stays() -> None:
+    going = PEER + "replication:SyncTarget done:50.00 dbdt1:1.00 eta:10"
+    filled = store(Dialect.V9, *V9_UP, going, PEER + "done:60.00 out-of-sync:4")
+    values = filled.get(Key("peer-device", "vm1", 1, 0))
+    assert values is not None
+    assert (values["done"], values["dbdt1"], values["eta"]) == ("60.00", "1.00", "10")
+
+
+def test_nothing_is_whole_before_a_dump_has_ended() -> None:
+    filled = Store(Dialect.V9)
+    assert filled.complete is False
+    filled.feed_all(V9_UP[:-1])
+    assert filled.complete is False
+    filled.feed(V9_UP[-1])
+    assert filled.complete is True
+
+
 # --- dumps, renames, the unforeseen ---------------------------------------------------------------
 
 
@@ -297,6 +375,8 @@ def test_rename_takes_everything_along() -> None:
     (after,) = filled.resources()
     assert (after.name, after.role) == ("web", Role.PRIMARY)
     assert (after.volumes, after.connection) == (before.volumes, before.connection)
+    for objects in filled.by_kind().values():
+        assert {(key.resource, values["name"]) for key, values in objects.items()} == {("web", "web")}
 
 
 def test_rename_during_a_dump() -> None:

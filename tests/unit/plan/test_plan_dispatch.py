@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dualsrm.model import Group
 from dualsrm.plan.dispatch import Dispatcher, Left, Part, Rules, Task
-from dualsrm.plan.order import Order, order_of, reverse
+from dualsrm.plan.order import Order, Unit, order_of, reverse
 from dualsrm.plan.schedule import Slot, foretell
 from tests.unit.plan.test_plan_order import estates, group
 
@@ -127,6 +127,109 @@ def test_a_delay_is_waited_for_and_a_look_comes_again() -> None:
     dispatcher.again(begin, 7.0)
     assert dispatcher.next(6.0) is None
     assert dispatcher.next(7.0) == begin
+
+
+def handed(dispatcher: Dispatcher, now: float = 0.0) -> Task:
+    task = dispatcher.next(now)
+    assert task is not None
+    return task
+
+
+def test_only_groups_have_a_delay_and_only_where_it_is_asked_for() -> None:
+    late = Group("g", "p", ("a",), start_delay_s=5)
+    assert Dispatcher(order_of([late], [("p", "a")]), Rules(delays=False)).next(0.0) is not None
+    assert Dispatcher(order_of([], [("p", "a")]), Rules(delays=True)).next(0.0) is not None
+
+
+def test_a_delay_counts_from_the_end_of_what_was_waited_for() -> None:
+    first, then = group("db", "db"), Group("app", "p", ("app",), after=("db",), start_delay_s=5)
+    dispatcher = Dispatcher(order_of([first, then], [("p", "db"), ("p", "app")]), Rules(delays=True))
+    for now in (0.0, 1.0, 2.0):
+        dispatcher.done(handed(dispatcher, now), ok=True, now=now + 1)
+    assert dispatcher.next_moment(3.0) == 8.0
+    assert dispatcher.next(7.9) is None
+    assert handed(dispatcher, 8.0).unit.name == "app"
+
+
+def test_who_waits_for_another_to_end_waits_for_no_moment() -> None:
+    """Or the caller would look again and again until then."""
+    order = order_of([group("g", "a", "b")], [("p", "a"), ("p", "b")])
+    dispatcher = Dispatcher(order, Rules(), {"a": frozenset({"r"}), "b": frozenset({"r"})})
+    dispatcher.done(handed(dispatcher), ok=True, now=0.0)
+    assert handed(dispatcher).guest == "a"
+    assert dispatcher.next(0.0) is None
+    assert dispatcher.next_moment(0.0) is None, "b waits for a, not for a time"
+
+
+def test_when_all_that_is_left_is_under_way_there_is_no_moment_to_wait_for() -> None:
+    dispatcher = Dispatcher(order_of([group("g", "a")], [("p", "a")]), Rules())
+    assert handed(dispatcher).part is Part.BEGIN
+    assert dispatcher.next_moment(0.0) is None
+
+
+def test_a_guest_with_a_resource_goes_beside_one_with_none() -> None:
+    order = order_of([group("g", "a", "b", "c")], [("p", "a"), ("p", "b"), ("p", "c")])
+    dispatcher = Dispatcher(order, Rules(), {"b": frozenset({"r"})})
+    dispatcher.done(handed(dispatcher), ok=True)
+    assert [handed(dispatcher).guest for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_what_is_to_be_looked_at_again_is_under_way_no_more() -> None:
+    dispatcher = Dispatcher(order_of([group("g", "a")], [("p", "a")]), Rules())
+    begin = handed(dispatcher)
+    dispatcher.again(begin, 7.0)
+    assert not dispatcher.over
+    dispatcher.stop("the operator asked to stop")
+    assert dispatcher.over
+
+
+def test_what_is_abandoned_is_waited_for_no_more_and_nothing_else_is_begun() -> None:
+    dispatcher = Dispatcher(chain(), Rules())
+    dispatcher.abandon(handed(dispatcher), "dualsrm failed at another guest")
+    assert dispatcher.over
+    assert dispatcher.next(0.0) is None
+    assert {one.why for one in dispatcher.left} == {"dualsrm failed at another guest"}
+    busy = Dispatcher(chain(), Rules())
+    begun = handed(busy)
+    busy.abandon(None, "dualsrm failed at another guest")
+    assert not busy.over, "another lane still has one in hand"
+    busy.done(begun, ok=True)
+    assert busy.over
+
+
+def test_a_unit_is_asked_at_its_end_unless_a_guest_of_it_failed() -> None:
+    order = order_of([group("bad", "a", "b"), group("good", "c")], [("p", "a"), ("p", "b"), ("p", "c")])
+    dispatcher = Dispatcher(order, Rules())
+    ended = drain(dispatcher, frozenset({"a"}), 1, dice(1))
+    assert [task.unit.name for task in ended if task.part is Part.END] == ["good"]
+
+
+def test_a_unit_without_guests_is_begun_and_asked_before_what_comes_after_it() -> None:
+    """A group that runs already, and only has to be ready."""
+    asked = Unit("db", "p", (), 3)
+    order = Order((asked, Unit("app", "p", ("app",), 3, ("db",))))
+    ended = drain(Dispatcher(order, Rules()), frozenset(), 3, dice(1))
+    assert [(task.unit.name, task.part) for task in ended] == [
+        ("db", Part.BEGIN),
+        ("db", Part.END),
+        ("app", Part.BEGIN),
+        ("app", Part.GUEST),
+        ("app", Part.END),
+    ]
+    dispatcher = Dispatcher(order, Rules())
+    dispatcher.done(handed(dispatcher), ok=True, now=1.0)
+    dispatcher.done(handed(dispatcher, 1.0), ok=False, why="db is not ready")
+    assert dispatcher.over
+    assert dispatcher.left == (Left("app", None, "it comes after db, and db is not ready"),)
+
+
+@pytest.mark.parametrize("stop_at_first", [False, True])
+def test_a_failure_nobody_gave_a_reason_for_is_named_after_its_unit(stop_at_first: bool) -> None:
+    dispatcher = Dispatcher(chain(), Rules(stop_at_first=stop_at_first))
+    dispatcher.done(handed(dispatcher), ok=False)
+    left = {one.guest: one.why for one in dispatcher.left}
+    assert left["db"] == "db failed"
+    assert left["x"] == ("db failed" if stop_at_first else "")
 
 
 @pytest.mark.parametrize(

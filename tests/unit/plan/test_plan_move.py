@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualsrm.convergence import Convergence
 from dualsrm.model import AT_REST, IN_WINDOW
-from dualsrm.plan.move import MoveGoal, plan_move, plan_settle
+from dualsrm.plan.move import DEMOTE_DEADLINE_S, VERDICT_DEADLINE_S, MoveGoal, plan_move, plan_settle
 from dualsrm.plan.steps import (
     Arm,
     Command,
@@ -171,6 +172,8 @@ def test_nothing_is_opened_before_both_hosts_guard_and_every_lost_link_freezes(r
 def test_the_guards_end_when_nothing_freezes_any_more(resources: tuple[str, ...]) -> None:
     """A host that is frozen and has forgotten its window would have nobody to ask."""
     plan = plan_for(resources)
+    assert step(plan, "disarm").do == tuple(Disarm(host) for host in (TARGET, SOURCE))
+    assert step(plan, "arm").verify == step(plan, "disarm").verify == (), "they say so themselves"
     done = [command for one in plan for command in one.do]
     for host in BOTH:
         thawed = max(done.index(SetFencing(host, resource, AT_REST)) for resource in resources)
@@ -190,17 +193,56 @@ def test_nothing_is_demoted_before_the_qemu_is_gone_and_both_hosts_agree(resourc
     """Demoting an idle side whose link is down would put away the only copy of the last writes."""
     plan = plan_settle("web", "uuid", resources, runs_on=TARGET, other=SOURCE)
     first = plan[0]
-    assert not first.do
+    assert first.do == ()
     assert set(first.verify) == {
         GuestGone(SOURCE, "web", "uuid"),
         *(SafeToPart(host, resource) for host in BOTH for resource in resources),
     }
+    demote = step(plan, "demote")
+    assert demote.do == tuple(Demote(SOURCE, resource) for resource in resources)
+    assert demote.verify == tuple(RoleIs(SOURCE, resource, primary=False) for resource in resources)
     assert not any(isinstance(c, Demote) and c.host == TARGET for one in plan for c in one.do)
     assert set(plan[-1].verify) == {
         GuestRuns(TARGET, "web"),
         *(RoleIs(TARGET, resource, primary=True) for resource in resources),
         *(Replicating(host, resource) for host in BOTH for resource in resources),
     }
+
+
+@given(RESOURCES)
+def test_a_move_ends_as_a_recovery_would(resources: tuple[str, ...]) -> None:
+    plan = plan_for(resources)
+    settle = plan_settle("web", "uuid", resources, runs_on=TARGET, other=SOURCE)
+    assert plan[-len(settle) :] == settle
+
+
+def test_the_steps_as_people_read_them() -> None:
+    assert [one.name for one in plan_for(("web",))] == [
+        "arm",
+        "open window",
+        "promote",
+        "migrate",
+        "leave source",
+        "demote",
+        "close window",
+        "disarm",
+        "verify",
+    ]
+
+
+def test_the_crossing_has_the_time_and_the_schedule_that_were_asked_for() -> None:
+    schedule = Convergence(pause_s=5.0)
+    goal = MoveGoal("lab", "web", "uuid", ("web",), SOURCE, TARGET, deadline_s=1234, convergence=schedule)
+    crossing = step(plan_move(goal), "migrate")
+    assert crossing.do == (MigrateLive("web", "uuid", SOURCE, TARGET, schedule),)
+    assert crossing.verify == (), "its outcome is read from both hosts"
+    assert crossing.deadline_s == 1234
+
+
+def test_what_waits_for_a_dead_link_or_a_slow_qemu_has_the_time_for_it() -> None:
+    plan = plan_for(("web",))
+    assert step(plan, "leave source").deadline_s == VERDICT_DEADLINE_S
+    assert step(plan, "promote").deadline_s == step(plan, "demote").deadline_s == DEMOTE_DEADLINE_S
 
 
 @given(RESOURCES)

@@ -113,6 +113,11 @@ def test_groups_wait_for_groups_and_priorities_for_priorities() -> None:
     ]
 
 
+def test_side_by_side_they_are_named_in_the_order_in_which_they_begin() -> None:
+    (batch,) = batches(order_of([group("z", "a"), group("q", "b")], [("p", "lone"), ("p", "a"), ("p", "b")]))
+    assert [unit.name for unit in batch] == ["q", "z", "p/lone"]
+
+
 def test_one_that_is_waited_for_is_drawn_forward() -> None:
     """Also through one between them that has nobody to start."""
     groups = [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dualsrm.model import AT_REST
 from dualsrm.outcome import Leftover, Outcome, Presence, decide
+from dualsrm.plan.move import DEMOTE_DEADLINE_S, plan_settle
 from dualsrm.plan.recover import Idle, Recovery, Seen, plan_idle, plan_recovery
 from dualsrm.plan.steps import (
     Arm,
@@ -21,8 +22,10 @@ from dualsrm.plan.steps import (
     GuestGone,
     MigrateLive,
     Promote,
+    RoleIs,
     SetFencing,
     SetTwoPrimaries,
+    Step,
     TwoPrimariesIs,
 )
 
@@ -127,6 +130,50 @@ def test_the_leftover_goes_first_and_is_seen_gone(seen: Seen) -> None:
         assert found.plan[0].verify == (GuestGone(host, "web", "uuid"),)
 
 
+@given(seen_anything)
+def test_what_is_told_is_told_of_the_guest(seen: Seen) -> None:
+    found = recovery(seen)
+    assert found is None or found.subject == "web"
+
+
+@pytest.mark.parametrize("first_runs", [True, False])
+def test_settling_is_the_tail_of_a_move(first_runs: bool) -> None:
+    """Also behind the end of a leftover."""
+    here, other = HOSTS if first_runs else HOSTS[::-1]
+    settle = plan_settle("web", "uuid", RESOURCES, runs_on=here, other=other)
+    end = Step(
+        name="end leftover",
+        do=(DestroyDomain(other, "web"),),
+        verify=(GuestGone(other, "web", "uuid"),),
+    )
+    for left, first in ((Presence.GONE, ()), (Presence.PAUSED, (end,))):
+        both = (Presence.RUNNING, left) if first_runs else (left, Presence.RUNNING)
+        found = recovery(see(*both, False, RESOURCES))
+        assert found is not None
+        assert found.plan == (*first, *settle)
+
+
+def test_while_libvirt_migrates_it_nothing_is_done_and_said_to_wait() -> None:
+    found = recovery(see(Presence.RUNNING, Presence.PAUSED, True, RESOURCES))
+    assert found == Recovery(
+        "web",
+        (),
+        "libvirt is still migrating it",
+        "wait until `virsh domjobinfo` shows no job on alpha and beta, then run it again",
+    )
+
+
+def test_what_is_in_doubt_is_a_persons_to_decide() -> None:
+    found = recovery(see(Presence.RUNNING, Presence.RUNNING, False, RESOURCES))
+    assert found == Recovery(
+        "web",
+        (),
+        "it runs on both hosts",
+        "decide on which of alpha and beta the guest lives, `virsh destroy` it on the other, "
+        "then run `dualsrm recover` again",
+    )
+
+
 def test_a_quiet_pair_is_left_alone() -> None:
     for first, second in ((Presence.RUNNING, Presence.GONE), (Presence.GONE, Presence.RUNNING)):
         assert recovery(see(first, second, False, ())) is None
@@ -135,7 +182,11 @@ def test_a_quiet_pair_is_left_alone() -> None:
 def test_a_guest_that_runs_nowhere_leaves_both_sides_secondary() -> None:
     found = recovery(see(Presence.STOPPED, Presence.GONE, False, ("data",)))
     assert found is not None
-    assert set(found.plan[0].do) == {Demote(host, "data") for host in HOSTS}
+    demote = found.plan[0]
+    assert set(demote.do) == {Demote(host, "data") for host in HOSTS}
+    assert set(demote.verify) == {RoleIs(host, "data", primary=False) for host in HOSTS}
+    assert demote.deadline_s == DEMOTE_DEADLINE_S
+    assert demote.persist, "there is no other way to a quiet pair"
     assert set(found.plan[1].do) == closed("data")
 
 
@@ -168,6 +219,7 @@ def test_an_idle_resource_with_a_closed_window_is_left_alone() -> None:
 def test_an_idle_resources_window_is_closed_on_both_hosts_and_nobody_is_demoted(primary: tuple[str, ...]) -> None:
     found = plan_idle(HOSTS, Idle("nfs", primary, window_open=True))
     assert found is not None
+    assert found.subject == "nfs"
     step = found.plan[0]
     assert set(step.do) == closed("nfs")
     assert set(step.verify) == {
@@ -180,8 +232,12 @@ def test_an_idle_resources_window_is_closed_on_both_hosts_and_nobody_is_demoted(
 def test_which_of_two_idle_primaries_is_demoted_is_not_guessed() -> None:
     found = plan_idle(HOSTS, Idle("nfs", HOSTS, window_open=True))
     assert found is not None
-    assert not found.plan
-    assert "Primary on both" in found.refusal
+    assert found == Recovery(
+        "nfs",
+        (),
+        "it is Primary on both hosts and below no guest that either knows",
+        "run `drbdadm secondary nfs` on the side that does not use it, then `dualsrm recover`",
+    )
 
 
 def test_what_is_in_doubt_is_said_even_when_nothing_is_disturbed() -> None:
