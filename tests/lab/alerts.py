@@ -16,9 +16,11 @@ import pytest
 from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 from tests.lab.monitoring import MANAGER, Monitoring, monitored
 from tests.lab.pager import Page
+from tests.lab.scrapes import ADDRESSES
+from tests.unit.dashboards.boards import QUERIES
 
 ROLLED_BACK, NEEDS_ATTENTION = 3, 4
-PATIENCE_S = 900.0
+PATIENCE_S = 1500.0
 """More than any alert here waits, Alertmanager's group interval included."""
 TOLD_S = 2400.0
 """Ends of operations are told for half an hour after they happened; and some."""
@@ -142,6 +144,50 @@ def test_a_move_a_resync_and_a_reboot_page_nobody(watch: Watch) -> None:
     assert watch.seen.pages(began) == []
 
 
+def _instance(host: str) -> str:
+    return f"{ADDRESSES[host]}:10184"
+
+
+def _moved_slowly(lab: LabHandle, guest: str) -> None:
+    """From the manager's host, over a link so narrow that Prometheus comes by while memory is copied."""
+    slow = "sed 's/^\\[migration\\]$/&\\nbandwidth_mib_s = 2/' /etc/dualsrm/dualsrm.toml >/run/slow.toml"
+    move = f'umask 077; {slow}; exec dualsrm --config /run/slow.toml migrate "$1"'
+    lab.lab("ssh", MANAGER, "--", "sh", "-c", move, "sh", guest)
+
+
+@pytest.mark.timeout(900)
+def test_a_move_is_seen_under_way(watch: Watch) -> None:
+    """Afterwards: its progress, its window with its owner, and where the guest was, one after the other."""
+    lab, guest = watch.lab, "web"
+    _to(lab, MANAGER)
+    _moved_slowly(lab, guest)
+    seen = watch.seen.query
+    assert seen(f'max_over_time(dualsrm_guest_migration_memory_processed_bytes{{guest="{guest}"}}[5m]) > 0')
+    assert seen(f'min_over_time(dualsrm_guest_migration_memory_remaining_bytes{{guest="{guest}"}}[5m]) > 0')
+    opened = seen(f'max_over_time(dualsrm_window_open{{resource="{guest}"}}[5m]) == 1')
+    assert {series["instance"] for series in opened} == {_instance(host) for host in HOSTS}
+    there = f'guest="{guest}", dualsrm_guest_state="running", instance="{_instance(PEER)}"'
+    wait_for("it to be seen at the other host", lambda: bool(seen(f"dualsrm_guest_state{{{there}}} == 1")))
+    assert not seen(f'dualsrm_guest_migration_memory_total_bytes{{guest="{guest}"}}'), "absent where none is sent"
+
+
+WHILE_IT_LASTS = {
+    *("Alerts", "Alerts that fire", "What blocks", "Why there is an alarm", "What the fence-peer handler answered"),
+    *("Operations that run", "Windows that are open", "Guards"),
+    *("Memory to copy", "Memory dirtied", "Passes over the memory"),
+    *("Resync done", "Resync: rate", "Resync: time left"),
+    *("Last operation on each guest", "What a failover spends its time on"),
+}
+"""Panels with queries for what a healthy lab has not, or has no more once the move is over."""
+
+
+@pytest.mark.timeout(900)
+def test_the_dashboards_are_drawn_from_it(watch: Watch) -> None:
+    """This Prometheus answers each query of both dashboards, from the lab's own data but for what is not the case."""
+    empty = {query.panel for query in QUERIES if not watch.seen.query(query.filled("lab"))}
+    assert empty <= WHILE_IT_LASTS
+
+
 def _start_again(lab: LabHandle) -> None:
     """The peer's exporter after a boot."""
     lab.node(PEER, "systemctl", "start", "dualsrm-exporter")
@@ -238,6 +284,21 @@ def _on_primary(guest: str, *command: str) -> Act:
     return act
 
 
+def _stalled(lab: LabHandle) -> None:
+    """A resync that had begun, slowly, until the disk that is written to answered no more."""
+    for host in HOSTS:
+        lab.node(host, "drbdadm", "disk-options", "--c-plan-ahead=0", "--resync-rate=250k", "mail")
+    lab.node(PEER, "drbdadm", "invalidate", "mail")
+    wait_for("the resync to begin", lambda: "SyncTarget" in lab.events(PEER, "mail"))
+    lab.node(PEER, "dmsetup", "suspend", "guests-mail")
+
+
+def _goes_on(lab: LabHandle) -> None:
+    lab.node(PEER, "dmsetup", "resume", "guests-mail")
+    for host in HOSTS:
+        lab.node(host, "drbdadm", "adjust", "mail")
+
+
 @pytest.mark.timeout(2400)
 def test_faults_of_one_resource_or_guest(watch: Watch) -> None:
     """At the same time, each of another resource."""
@@ -269,6 +330,7 @@ def test_faults_of_one_resource_or_guest(watch: Watch) -> None:
             lambda lab: lab.node(MANAGER, "dualsrm", "start", "mail", "--on", MANAGER),
         ),
         Fault("GuestOnBothHosts", "one guest started on both hosts", _twin, _untwin),
+        Fault("DrbdResyncStalled", "the disk below a resync of mail stands still", _stalled, _goes_on),
     )
     _made_whole(watch.lab)
 
