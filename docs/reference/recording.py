@@ -31,6 +31,8 @@ LAB = Path(__file__).resolve().parents[2] / "vagrant" / "lab"
 COMMANDS = ("dualsrm status", "dualsrm migrate web")
 COLUMNS, ROWS = 96, 24
 LONGEST_PAUSE_S = 1.0
+SHORTEST_LOOK_S = 0.5
+"""What stood for less is left out: a progress bar moves ten times a second."""
 _LAST_S = 5.0
 _CELL_W, _CELL_H, _MARGIN = 8.4, 18, 12
 _COLOURS = {
@@ -96,13 +98,16 @@ class Recorder:
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self.frames: list[Frame] = []
+        self._stood = 0.0
 
     def feed(self, data: bytes, seconds: float) -> None:
         """It stood for so long as it is, then this came."""
-        shown = screen_of(self._screen)
+        shown, self._stood = screen_of(self._screen), self._stood + seconds
         if self.frames and self.frames[-1].lines == shown:
-            seconds += self.frames.pop().seconds
-        self.frames.append(Frame(shown, min(seconds, LONGEST_PAUSE_S)))
+            self._stood += self.frames.pop().seconds
+        if self._stood >= SHORTEST_LOOK_S:
+            self.frames.append(Frame(shown, min(self._stood, LONGEST_PAUSE_S)))
+            self._stood = 0.0
         self._stream.feed(data)
 
     def end(self) -> None:

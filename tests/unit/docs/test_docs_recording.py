@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import click
 import pytest
 
-from docs.reference.recording import LONGEST_PAUSE_S, Frame, Recorder, Run, svg
+from docs.reference.recording import LONGEST_PAUSE_S, SHORTEST_LOOK_S, Frame, Recorder, Run, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -43,10 +43,20 @@ def test_long_pauses_are_cut_and_unchanged_screens_are_one_frame() -> None:
     recorder = Recorder()
     recorder.feed(b"one\r\n", 0.0)
     recorder.feed(b"", 30.0)
-    recorder.feed(b"two", 0.1)
+    recorder.feed(b"two", SHORTEST_LOOK_S)
     recorder.end()
-    assert [_texts(frame) for frame in recorder.frames] == [[], ["one"], ["one", "two"]]
-    assert recorder.frames[1].seconds == LONGEST_PAUSE_S
+    assert [_texts(frame) for frame in recorder.frames] == [["one"], ["one", "two"]]
+    assert recorder.frames[0].seconds == LONGEST_PAUSE_S
+
+
+def test_what_flashes_by_is_left_out_and_its_time_kept() -> None:
+    recorder = Recorder()
+    recorder.feed(b"1", SHORTEST_LOOK_S)
+    recorder.feed(b"2", SHORTEST_LOOK_S / 2)
+    recorder.feed(b"3", SHORTEST_LOOK_S / 2)
+    recorder.end()
+    assert [_texts(frame) for frame in recorder.frames] == [[], ["12"], ["123"]]
+    assert recorder.frames[1].seconds == SHORTEST_LOOK_S
 
 
 def test_the_picture_is_xml_with_every_line_once_and_every_frame() -> None:
