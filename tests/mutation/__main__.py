@@ -49,17 +49,18 @@ def _try_functions(modules: list[str]) -> int:
 
 
 def _try_tables() -> int:
-    count, found = Counter[str](), []
+    count, lived = Counter[str](), 0
     for tests, some in tables.variants():
         for variant in some:
             name = f"{variant.module.__name__}.{variant.table}"
             count[name] += 1
             if tables.lives(variant, tests):
-                found.append(f"{name} lives: {variant.what}")
+                lived += 1
+                print(f"{name} lives: {variant.what}", flush=True)
     for name, tried in count.items():
         print(f"{name}: {tried} mutants")
-    print("\n".join([*found, f"{len(found)} of them live"]))
-    return len(found)
+    print(f"{lived} of them live")
+    return lived
 
 
 if __name__ == "__main__":
