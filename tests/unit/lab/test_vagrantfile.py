@@ -113,16 +113,19 @@ def test_every_script_is_there_and_executable(said: dict[str, dict[str, Machine]
             assert (PROVISION / f"{name}.sh").stat().st_mode & 0o100
 
 
-def test_providers_differ_in_the_data_disk_only(said: dict[str, dict[str, Machine]]) -> None:
-    def without_disk(machine: Machine) -> list[dict[str, Any]]:
+def test_providers_differ_in_disk_and_emulation_only(said: dict[str, dict[str, Machine]]) -> None:
+    own = {"volumes": {"DATA_DISK"}, "guests": {"EMULATED"}}
+
+    def shared(machine: Machine) -> list[dict[str, Any]]:
         return [
-            {**one, "env": {**(one.get("env") or {}), "DATA_DISK": "anything"}} if one["name"] == "volumes" else one
+            {**one, "env": {key: value for key, value in (one.get("env") or {}).items() if key not in mine}}
             for one in machine["provisioners"]
+            for mine in [own.get(one["name"], set())]
         ]
 
     for name in MACHINES:
         libvirt, virtualbox = (said[provider][name] for provider in PROVIDERS)
-        assert without_disk(libvirt) == without_disk(virtualbox)
+        assert shared(libvirt) == shared(virtualbox)
         assert libvirt["disks"] == virtualbox["disks"] == (name in NODES)
     for _, machine in _each(said, *NODES):
         (volumes,) = (one for one in machine["provisioners"] if one["name"] == "volumes")
