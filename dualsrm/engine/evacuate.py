@@ -184,7 +184,7 @@ class _Look:
     def unit(self, unit: Unit) -> tuple[Going, ...]:
         """Each of its guests, or all of them as one when they lie on one file system."""
         if unit.group and unit.group.filesystem:
-            return (self._as_one(unit.group, unit.guests),)
+            return (self._group(unit.group, unit.guests),)
         return tuple(self._guest(guest, unit.group) for guest in unit.guests)
 
     def _guest(self, guest: str, group: Group | None) -> Going:
@@ -199,7 +199,7 @@ class _Look:
         name = group.name if group else None
         return Going(guest, name, method, cold if is_cold else live, self._seconds(guest, method))
 
-    def _as_one(self, group: Group, guests: Sequence[str]) -> Going:
+    def _group(self, group: Group, guests: Sequence[str]) -> Going:
         found = group_findings(self.snapshot, group, guests, self.source, self.unfinished, cold=self.cold)
         return Going(group.name, group.name, "cold", blocking(found), self._seconds(group.name, "cold"))
 
