@@ -89,7 +89,7 @@ def as_markdown(measured: Measured) -> str:
             f"| {one.what} | {one.who} / {one.to} | {one.value:.2f} | {one.limit or ''} |" for one in measured.ratios
         )
         parts.append("\n".join(("| | medians of | ratio | at most |", "|---|---|---|---|", *rows)))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _asked(ratio: Ratio) -> str:
