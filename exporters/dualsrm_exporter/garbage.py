@@ -8,7 +8,7 @@ from typing import Final
 _NEW_OBJECTS: Final = 50_000
 """A scrape of a thousand resources makes some 60,000 objects that last until the next one, and no cycles. By default
 each 700 are looked at, and every other scrape all there are: a sixth of a scrape's processor time. Cycles, which
-connections make, are still found after so many objects, some 10 MB."""
+connections make, are still found: over 30,000 scrapes memory came to rest 8 MB above what it is by default."""
 
 
 def collect_rarely() -> None:
