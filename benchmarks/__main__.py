@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import evacuation, script_vs_dualsrm, script_vs_failover
+from benchmarks import commands, evacuation, script_vs_dualsrm, script_vs_failover
 from benchmarks.measured import Measured, as_markdown, machine, on_terminal
 from tests.lab.handle import HOSTS, LabHandle, lab_of_our_own
 
@@ -60,6 +60,7 @@ def _where(lab: LabHandle) -> Iterator[str]:
 def main(name: str | None, rounds: int, page: Path | None) -> None:
     """Run them all."""
     benchmarks: list[Callable[[LabHandle], Measured]] = [
+        lambda lab: commands.measure(lab, rounds),
         lambda lab: script_vs_dualsrm.measure(lab, "web", rounds),
         lambda lab: script_vs_dualsrm.measure(lab, "web", rounds, memory_mib=MORE_MIB),
         lambda lab: script_vs_dualsrm.measure(lab, "db", rounds),

@@ -12,16 +12,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
-from benchmarks.measured import Measured, Series, on_terminal
+from benchmarks.measured import Measured, Ratio, Series, on_terminal
 from tests.lab.faults import usual
 from tests.lab.faults.judge import Journey
-from tests.lab.faults.play import directory_of
 from tests.lab.handle import RESOURCES, LabHandle
 
 _WAYS = ("script", "dualsrm, one by one", "dualsrm, at once")
@@ -40,10 +38,7 @@ def _groups(lab: LabHandle) -> Iterator[Path]:
         f'\n[groups.first-{count}]\npair = "lab"\nguests = {guests[:count]}\n' for count in range(1, len(guests) + 1)
     )
     with TemporaryDirectory() as scratch:
-        path = Path(scratch) / "dualsrm.toml"
-        path.write_text((directory_of(lab) / "dualsrm.toml").read_text() + "".join(groups))
-        path.chmod(0o600)
-        yield path
+        yield lab.settings_with(Path(scratch) / "dualsrm.toml", "".join(groups))
 
 
 def _empty(lab: LabHandle, config: Path, way: str, guests: Sequence[str], source: str) -> float:
@@ -68,13 +63,10 @@ def _empty(lab: LabHandle, config: Path, way: str, guests: Sequence[str], source
 def measure(lab: LabHandle, rounds: int) -> Measured:
     """Each number of guests by each way, in turns."""
     guests = list(RESOURCES)
-    source = str(lab.host_of(guests[0]))
-    for other in guests[1:]:
-        if lab.host_of(other) != source and lab.migrate(other).exit != 0:
-            raise click.ClickException(f"{other} cannot be moved to where {guests[0]} is")
     taken: dict[tuple[int, str], list[float]] = {}
     with _groups(lab) as config:
         for count in range(1, len(guests) + 1):
+            lab.all_on(str(lab.host_of(guests[0])))
             for number in range(rounds):
                 # A single guest is moved at once or one by one, which is the same.
                 ways = _WAYS if count > 1 else _WAYS[:2]
@@ -83,15 +75,13 @@ def measure(lab: LabHandle, rounds: int) -> Measured:
                     seconds = _empty(lab, config, way, guests[:count], source)
                     click.echo(f"{count} {way:20} {seconds:.1f}", err=True)
                     taken.setdefault((count, way), []).append(seconds)
-            if count < len(guests) and lab.host_of(guests[count]) != lab.host_of(guests[0]):
-                lab.migrate(guests[count])
     if any(score["lost"] for score in lab.score().values()):
         raise click.ClickException("acknowledged writes are lost")
     series = tuple(Series(way, _guests(count), tuple(values)) for (count, way), values in taken.items())
-    measured = Measured("Emptying a host", _ABOUT, series)
     pairs = [(count, "dualsrm, one by one", "script") for count in range(1, len(guests) + 1)]
     pairs += [(count, "dualsrm, at once", "dualsrm, one by one") for count in range(2, len(guests) + 1)]
-    return replace(measured, ratios=tuple(measured.ratio(_guests(count), who, to) for count, who, to in pairs))
+    ratios = tuple(Ratio(_guests(count), who, to) for count, who, to in pairs)
+    return Measured("Emptying a host", _ABOUT, series, ratios)
 
 
 def _guests(count: int) -> str:

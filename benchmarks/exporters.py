@@ -75,7 +75,7 @@ _MOVING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """A program that serves what it reads of a made host, and prints or is given its port."""
+    """A program that serves what it reads of a made host, at the port it is given."""
 
     name: str
     dialect: Dialect

@@ -30,12 +30,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A median against another one of the same run."""
+    """A median that is compared with another one of the same run."""
 
     what: str
     who: str
     to: str
-    value: float
     limit: float | None = None
     """What it is to stay below; None: nobody asked for anything."""
 
@@ -50,10 +49,10 @@ class Measured:
     series: tuple[Series, ...]
     ratios: tuple[Ratio, ...] = ()
 
-    def ratio(self, what: str, who: str, to: str, limit: float | None = None) -> Ratio:
-        """The medians of two series."""
-        medians = {one.who: one.median for one in self.series if one.what == what}
-        return Ratio(what, who, to, medians[who] / medians[to], limit)
+    def value(self, ratio: Ratio) -> float:
+        """Of the medians of its two series."""
+        medians = {one.who: one.median for one in self.series if one.what == ratio.what}
+        return medians[ratio.who] / medians[ratio.to]
 
 
 def machine() -> str:
@@ -77,7 +76,7 @@ def on_terminal(measured: Measured) -> str:
         f"{one.who:{wide}} {one.what:12} {one.median:8.2f} {one.unit} [{min(one.values):.2f}-{max(one.values):.2f}]"
         for one in measured.series
     ]
-    lines += [f"{one.who} / {one.to}, {one.what:12} {one.value:5.2f}{_asked(one)}" for one in measured.ratios]
+    lines += [f"{one.who} / {one.to}, {one.what:12} {measured.value(one):5.2f}{_asked(one)}" for one in measured.ratios]
     return "\n".join(lines)
 
 
@@ -86,7 +85,8 @@ def as_markdown(measured: Measured) -> str:
     parts = [f"## {measured.title}", measured.about, "\n".join(_table(measured.series)), "\n".join(_plots(measured))]
     if measured.ratios:
         rows = (
-            f"| {one.what} | {one.who} / {one.to} | {one.value:.2f} | {one.limit or ''} |" for one in measured.ratios
+            f"| {one.what} | {one.who} / {one.to} | {measured.value(one):.2f} | {one.limit or ''} |"
+            for one in measured.ratios
         )
         parts.append("\n".join(("| | medians of | ratio | at most |", "|---|---|---|---|", *rows)))
     return "\n\n".join(part for part in parts if part) + "\n"

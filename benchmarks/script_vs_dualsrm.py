@@ -16,11 +16,11 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import click
 
-from benchmarks.measured import Measured, Series, on_terminal
+from benchmarks.measured import Measured, Ratio, Series, on_terminal
 from tests.lab.faults import usual
 from tests.lab.faults.command import Command
 from tests.lab.faults.dirty import redefined
@@ -65,6 +65,7 @@ def with_memory(lab: LabHandle, guest: str, mib: int) -> Iterator[None]:
     if not mib:
         yield
         return
+    lab.write_again([guest])  # one that still boots does not hear that it is to shut down
     host, kib = str(lab.host_of(guest)), mib << 10
     words = f"score.dirty_mib_s={_FILL_MIB_S} score.dirty_mib={mib - _KERNEL_MIB} "
     # QEMU's own size is 8 KiB more than libvirt's: why is written in the guests' definitions.
@@ -142,10 +143,9 @@ def measure(lab: LabHandle, guest: str, moves: int, *, shared_logins: bool = Fal
     series.append(Series("dualsrm", "window, reported", own))
     disks = f"{len(RESOURCES[guest])} disk{'s' if len(RESOURCES[guest]) > 1 else ''}"
     title = f"A live move, {disks}, {memory_mib or _USUAL_KIB >> 10} MiB"
-    measured = Measured(title, _ABOUT, tuple(series))
     limits = {"total": TOTAL_LIMIT, "window": WINDOW_LIMIT, "outage": None}
-    ratios = tuple(measured.ratio(what, "dualsrm", "script", limit) for what, limit in limits.items())
-    return replace(measured, ratios=ratios)
+    ratios = tuple(Ratio(what, "dualsrm", "script", limit) for what, limit in limits.items())
+    return Measured(title, _ABOUT, tuple(series), ratios)
 
 
 @click.command()

@@ -15,11 +15,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import click
 
-from benchmarks.measured import Measured, Series, on_terminal
+from benchmarks.measured import Measured, Ratio, Series, on_terminal
 from tests.lab.faults.command import Command
 from tests.lab.handle import HOSTS, RESOURCES, LabHandle, wait_for
 
@@ -94,16 +94,14 @@ def measure(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> Me
         for what in ("command", "writes")
         for way, all_of_it in taken.items()
     )
-    measured = Measured("A host that lost power" + (", its end confirmed" if confirm_off else ""), _ABOUT, series)
     limits = (("dualsrm", "by hand", ONE_LIMIT), ("dualsrm --all", "dualsrm", ALL_LIMIT))
-    ratios = (measured.ratio(what, *pair) for what in ("command", "writes") for pair in limits)
-    return replace(measured, ratios=tuple(ratios))
+    ratios = tuple(Ratio(what, *pair) for what in ("command", "writes") for pair in limits)
+    title = "A host that lost power" + (", its end confirmed" if confirm_off else "")
+    return Measured(title, _ABOUT, series, ratios)
 
 
 def _recoveries(lab: LabHandle, guest: str, rounds: int, *, confirm_off: bool) -> dict[str, list[Recovery]]:
-    for one in RESOURCES:
-        if lab.host_of(one) != lab.host_of(guest) and lab.migrate(one).exit != 0:
-            raise click.ClickException(f"{one} cannot be moved to where {guest} is")
+    lab.all_on(str(lab.host_of(guest)))
 
     def by_dualsrm(lost: str, here: str, *what: str) -> Command:
         return Command(

@@ -10,7 +10,6 @@ import json
 import signal
 import socket
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,15 +38,10 @@ class Overheard:
 def eavesdropping(lab: LabHandle, interface: str, file: Path) -> Iterator[None]:
     """Read along; afterwards `overheard(file)` says what was seen."""
     file.unlink(missing_ok=True)
-    become = [str(REPOSITORY / "vagrant" / "lab"), "--name", lab.name, "exec", "--"]
     listener = [str(REPOSITORY / ".venv" / "bin" / "python"), "-m", __name__, interface, str(file)]
-    process = subprocess.Popen([*become, *listener], cwd=REPOSITORY)  # vagrant/lab becomes it by exec
-    try:
+    with lab.running(listener, file.with_suffix(".log")):
         wait_for("the eavesdropper", file.exists)
         yield
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def overheard(file: Path) -> Overheard:

@@ -14,7 +14,6 @@ import trustme
 
 from tests.lab.eavesdrop import Overheard, eavesdropping, overheard
 from tests.lab.handle import HOSTS, LabHandle
-from uml.layout import Layout
 from uml.network import tap
 
 GUEST = "web"
@@ -27,12 +26,7 @@ LEAST_OCTETS = 10 << 20
 @pytest.fixture
 def encrypted(lab: LabHandle, tmp_path: Path) -> Path:
     """The lab's configuration, but with encrypted memory."""
-    usual = Layout(lab.name).settings.read_text()
-    assert 'transport = "tcp"' in usual
-    path = tmp_path / "encrypted.toml"
-    path.write_text(usual.replace('transport = "tcp"', 'transport = "tls"'))
-    path.chmod(0o600)
-    return path
+    return lab.settings_with(tmp_path / "encrypted.toml", 'transport = "tls"', instead_of='transport = "tcp"')
 
 
 @pytest.fixture
@@ -50,7 +44,7 @@ def authority(lab: LabHandle) -> Iterator[trustme.CA]:
 
 def _address(lab: LabHandle, host: str) -> str:
     """Where the host takes memory, as it is configured."""
-    hosts = tomllib.loads(Layout(lab.name).settings.read_text())["hosts"]
+    hosts = tomllib.loads(lab.settings.read_text())["hosts"]
     return str(hosts[host]["migration_address"])
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab.handle import HOSTS, REPOSITORY, RESOURCES, Answer, LabHandle, wait_for
-from uml.layout import Layout
 
 GUESTS = ("mail", "web")
 MOUNT = "/srv/office"
@@ -92,10 +91,7 @@ def _in_a_file(guest: str) -> str:
 def office(booted: LabHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """The two guests on one file system, on alpha, and each on its own device again in the end."""
     lab, host = booted, "alpha"
-    config = tmp_path_factory.mktemp("office") / "dualsrm.toml"
-    config.write_text(Layout(lab.name).settings.read_text() + GROUP)
-    config.chmod(0o600)
-    found = Office(lab, config)
+    found = Office(lab, lab.settings_with(tmp_path_factory.mktemp("office") / "dualsrm.toml", GROUP))
     for guest in GUESTS:
         assert lab.dualsrm("stop", guest).exit == 0
     lab.node(host, "drbdadm", "primary", "mail")

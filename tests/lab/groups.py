@@ -51,12 +51,6 @@ class Estate:
         """With the configuration that has them."""
         return self.lab.dualsrm("--config", str(self.config), *words)
 
-    def all_on(self, host: str) -> None:
-        """Every guest there, by the command that empties the other host."""
-        if any(self.lab.host_of(guest) != host for guest in RESOURCES):
-            answer = self.dualsrm("evacuate", self.lab.other(host))
-            assert answer.exit == 0, answer.document
-
     def with_more(self, name: str, more: str) -> Estate:
         """The same with further lines in the configuration, in a file of that name."""
         config = self.config.with_name(name)
@@ -68,12 +62,8 @@ class Estate:
 @pytest.fixture
 def estate(lab: LabHandle, tmp_path: Path) -> Iterator[Estate]:
     """Every guest on alpha, none of whose writes is lost in the end."""
-    config = tmp_path / "dualsrm.toml"
-    config.write_text(Layout(lab.name).settings.read_text() + _groups(lab))
-    config.chmod(0o600)
-    found = Estate(lab, config)
-    found.all_on("alpha")
-    yield found
+    lab.all_on("alpha")
+    yield Estate(lab, lab.settings_with(tmp_path / "dualsrm.toml", _groups(lab)))
     lab.write_again(RESOURCES)
     score = lab.score()
     assert {guest: (score[guest]["lost"], score[guest]["runs_at_once"]) for guest in RESOURCES} == dict.fromkeys(

@@ -69,6 +69,37 @@ class LabHandle:
             raise AssertionError(f"dualsrm {words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}") from None
         return Answer(done.returncode, document, done.stderr)
 
+    @property
+    def directory(self) -> Path:
+        """Where the lab keeps its configuration, keys, journals and consoles."""
+        return Path(json.loads(self.lab("status", "--json").stdout)["directory"])
+
+    @property
+    def settings(self) -> Path:
+        """The manager's configuration."""
+        return self.directory / "dualsrm.toml"
+
+    def settings_with(self, file: Path, more: str, *, instead_of: str = "") -> Path:
+        """That configuration in a file of its own, with more at its end, or instead of some words."""
+        usual = self.settings.read_text()
+        assert instead_of in usual, f"the lab's configuration has no {instead_of!r}"
+        file.write_text(usual.replace(instead_of, more) if instead_of else usual + more)
+        file.chmod(0o600)
+        return file
+
+    @contextmanager
+    def running(self, argv: Sequence[str], log: Path) -> Iterator[None]:
+        """A program in the lab's network, its words in a file; ended by its pid."""
+        # vagrant/lab becomes it by exec
+        become = [str(REPOSITORY / "vagrant" / "lab"), "--name", self.name, "exec", "--", *argv]
+        with log.open("w") as said:
+            process = subprocess.Popen(become, cwd=REPOSITORY, stdout=said, stderr=said)
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.wait(30)
+
     def migrate(self, guest: str, *words: str) -> Answer:
         """Migrate; the report is in `document["result"]`, None when it was refused."""
         return self.dualsrm("migrate", guest, *words)
@@ -113,6 +144,12 @@ class LabHandle:
         running = [host for host in HOSTS if guest in self._domains(host)]
         assert len(running) <= 1, f"{guest} runs on {running}"
         return running[0] if running else None
+
+    def all_on(self, host: str) -> None:
+        """Every guest there, by the command that empties the other host."""
+        if any(self.host_of(guest) != host for guest in RESOURCES):
+            answer = self.dualsrm("evacuate", self.other(host))
+            assert answer.exit == 0, answer.document
 
     def _domains(self, host: str) -> list[str]:
         done = self.lab("ssh", host, "--", "virsh", "list", "--name", check=False)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.handle import REPOSITORY, RESOURCES, LabHandle
-from uml.layout import Layout
 
 
 def _with(lab: LabHandle, config: Path, *words: str) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def _with(lab: LabHandle, config: Path, *words: str) -> dict[str, Any]:
 
 def test_init_check_and_a_move_there_and_back(lab: LabHandle, tmp_path: Path) -> None:
     """Nothing is edited by hand. The lab has no certificates, so `tcp` is asked for, as init says."""
-    wanted = tomllib.loads(Layout(lab.name).settings.read_text())
+    wanted = tomllib.loads(lab.settings.read_text())
     hosts, ssh = wanted["hosts"], wanted["ssh"]
     fresh, before = tmp_path / "fresh.toml", lab.touched()
     keys = ("--identity", ssh["identity_file"], "--known-hosts", ssh["known_hosts"])

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,7 @@ def monitored(lab: LabHandle, directory: Path) -> Iterator[Monitoring]:
             _alertmanager(directory),
             _prometheus(directory, authority, password),
         ):
-            stack.enter_context(_running(lab, argv, directory))
+            stack.enter_context(lab.running(argv, directory / f"{Path(argv[0]).name}.log"))
         watch = Monitoring(lab, record)
         wait_for("Prometheus to see both hosts", lambda: len(_answered(watch, 'up{job="dualsrm"} == 1')) == len(HOSTS))
         wait_for("the manager's first look", lambda: bool(_answered(watch, "dualsrm_readiness_timestamp_seconds")), 300)
@@ -87,19 +86,6 @@ def _answered(watch: Monitoring, promql: str) -> list[dict[str, str]]:
         return watch.query(promql)
     except AssertionError:  # it does not listen yet
         return []
-
-
-@contextmanager
-def _running(lab: LabHandle, argv: Sequence[str], directory: Path) -> Iterator[None]:
-    """A program in the lab's network, its words in a file; ended by its pid."""
-    become = [str(REPOSITORY / "vagrant" / "lab"), "--name", lab.name, "exec", "--", *argv]
-    with (directory / f"{Path(argv[0]).name}.log").open("w") as log:
-        process = subprocess.Popen(become, cwd=REPOSITORY, stdout=log, stderr=log)  # vagrant/lab becomes it by exec
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 # --- the nodes ------------------------------------------------------------------------------------------

@@ -162,41 +162,31 @@ def test_host_unreachable(lab: LabHandle) -> None:
     assert not status.document["healthy"]
 
 
-@pytest.fixture
-def settings(lab: LabHandle) -> Path:
-    """The lab's own configuration file."""
-    return Path(json.loads(lab.lab("status", "--json").stdout)["directory"]) / "dualsrm.toml"
-
-
-def _with(lab: LabHandle, settings: Path, directory: Path, before: str, after: str) -> Answer:
+def _with(lab: LabHandle, directory: Path, before: str, after: str) -> Answer:
     """Migrate with a changed configuration; nothing is touched."""
-    changed = directory / "changed.toml"
-    text = settings.read_text()
-    assert before in text
-    changed.write_text(text.replace(before, after))
-    changed.chmod(0o600)
+    changed = lab.settings_with(directory / "changed.toml", after, instead_of=before)
     touched = lab.touched()
     done = lab.lab("dualsrm", "--config", str(changed), "migrate", "web", "--json", check=False)
     assert lab.touched() == touched
     return Answer(done.returncode, json.loads(done.stdout), done.stderr)
 
 
-def test_host_key_changed(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
+def test_host_key_changed(lab: LabHandle, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
-    real = settings.parent / "known_hosts"
-    key = (settings.parent / "id_ed25519.pub").read_text().split()[1]
+    real = lab.directory / "known_hosts"
+    key = (real.parent / "id_ed25519.pub").read_text().split()[1]
     lines = [line.split() for line in real.read_text().splitlines() if line.strip()]
     known.write_text("".join(f"{words[0]} ssh-ed25519 {key}\n" for words in lines))
-    answer = _with(lab, settings, tmp_path, str(real), str(known))
+    answer = _with(lab, tmp_path, str(real), str(known))
     assert answer.exit in (REFUSED, UNREACHABLE), answer.document
     text = json.dumps(answer.document)
     assert "ssh-keygen" in text
     assert "key" in text
 
 
-def test_no_certificates_for_encrypted_memory(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
+def test_no_certificates_for_encrypted_memory(lab: LabHandle, tmp_path: Path) -> None:
     """The lab has none. Where the files are, which is all that can be seen before, nothing is said against it."""
-    answer = _with(lab, settings, tmp_path, 'transport = "tcp"', 'transport = "tls"')
+    answer = _with(lab, tmp_path, 'transport = "tcp"', 'transport = "tls"')
     assert answer.exit == REFUSED, answer.document
     failed = {one["subject"]: one["seen"] for one in answer.document["findings"] if one["check"] == "certificates"}
     assert failed.keys() == set(HOSTS)
@@ -214,16 +204,16 @@ def test_no_certificates_for_encrypted_memory(lab: LabHandle, settings: Path, tm
     assert said == ["passed"] * len(HOSTS)
 
 
-def test_unknown_key_in_the_configuration(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
-    answer = _with(lab, settings, tmp_path, "[migration]\n", "[migration]\nbandwith = 3\n")
+def test_unknown_key_in_the_configuration(lab: LabHandle, tmp_path: Path) -> None:
+    answer = _with(lab, tmp_path, "[migration]\n", "[migration]\nbandwith = 3\n")
     assert answer.exit == USAGE
     assert "bandwith" in answer.document["error"]["seen"]
 
 
-def test_host_in_no_pair(lab: LabHandle, settings: Path, tmp_path: Path) -> None:
+def test_host_in_no_pair(lab: LabHandle, tmp_path: Path) -> None:
     extra = '[hosts.gamma]\naddress = "10.79.0.13"\nmigration_address = "10.79.2.13"\n'
     extra += 'peer_uri = "qemu+ssh://gamma/system"\n\n'
-    answer = _with(lab, settings, tmp_path, "[pairs.lab]\n", extra + "[pairs.lab]\n")
+    answer = _with(lab, tmp_path, "[pairs.lab]\n", extra + "[pairs.lab]\n")
     assert answer.exit == USAGE
     assert "gamma" in answer.document["error"]["seen"]
 

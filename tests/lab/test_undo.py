@@ -51,7 +51,9 @@ def test_libvirt_refuses_because_the_memory_network_is_cut(at_alpha: LabHandle) 
 
 
 def test_aborted_at_half(at_alpha: LabHandle, tmp_path: Path) -> None:
-    slow = _slow_configuration(at_alpha, tmp_path)
+    # Memory at 1 MiB/s, so that half of the copy lasts long enough to be met.
+    narrow = "[migration]\nbandwidth_mib_s = 1\n"
+    slow = at_alpha.settings_with(tmp_path / "slow.toml", narrow, instead_of="[migration]\n")
     stop = threading.Event()
     aborter = threading.Thread(target=_abort_when_copying, args=(at_alpha, stop))
     aborter.start()
@@ -61,15 +63,6 @@ def test_aborted_at_half(at_alpha: LabHandle, tmp_path: Path) -> None:
         stop.set()
         aborter.join()
     _assert_rolled_back(at_alpha, done.returncode, json.loads(done.stdout))
-
-
-def _slow_configuration(lab: LabHandle, directory: Path) -> Path:
-    """Memory at 1 MiB/s, so that half of the copy lasts long enough to be met."""
-    settings = Path(json.loads(lab.lab("status", "--json").stdout)["directory"]) / "dualsrm.toml"
-    slow = directory / "slow.toml"
-    slow.write_text(settings.read_text().replace("[migration]\n", "[migration]\nbandwidth_mib_s = 1\n"))
-    slow.chmod(0o600)
-    return slow
 
 
 def _abort_when_copying(lab: LabHandle, stop: threading.Event) -> None:

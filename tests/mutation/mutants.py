@@ -67,12 +67,15 @@ class Mutant:
 
 
 def run(modules: Sequence[str]) -> list[Mutant]:
-    """Make and try the mutants of these modules anew; none: of all in pyproject.toml."""
+    """Make and try the mutants of these modules anew; none: of all in pyproject.toml. Raises when there is none."""
     shutil.rmtree(STATE, ignore_errors=True)
     subprocess.run(["mutmut", "run", *(f"{module}.*" for module in modules)], check=True)
     found = (_LINE.fullmatch(line) for line in _mutmut("results", "--all", "true").splitlines())
     every = (Mutant(line["name"], line["status"]) for line in found if line)
-    return [one for one in every if not modules or one.module in modules]
+    asked = [one for one in every if not modules or one.module in modules]
+    if not asked:
+        raise RuntimeError("mutmut made no mutant, or its results cannot be read: nothing was tried")
+    return asked
 
 
 def explained(path: Path) -> dict[Change, str]:

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from tests.lab.faults import evidence, table
-from tests.lab.faults.play import Run, choose, directory_of, measure_span, play
+from tests.lab.faults.play import Run, choose, measure_span, play
 from tests.lab.faults.rows import BY_NAME, ROWS, Row
 from tests.lab.handle import LabHandle, lab_of_our_own
 
@@ -30,11 +30,11 @@ def _played(lab: LabHandle, row: Row, seed: int, span_s: float, kept: Path) -> R
     try:
         run = play(lab, row, seed, span_s)
     except BaseException:
-        evidence.collect(lab, directory, directory_of(lab))
+        evidence.collect(lab, directory, lab.directory)
         click.echo(f"broke off; replay with {again}; evidence: {directory}", err=True)
         raise
     if run.complaints:
-        evidence.collect(lab, directory, directory_of(lab))
+        evidence.collect(lab, directory, lab.directory)
         (directory / "dualsrm.stderr").write_text(run.told)
         click.echo(f"failed; replay with {again}; evidence: {directory}", err=True)
     return run

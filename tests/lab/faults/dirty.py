@@ -62,12 +62,9 @@ def _restart(lab: LabHandle, guest: str, host: str, change: str) -> None:
 
 
 @contextmanager
-def slow_configuration(directory: Path, at_deadline: str) -> Iterator[Path]:
+def slow_configuration(lab: LabHandle, at_deadline: str) -> Iterator[Path]:
     """The lab's configuration with a narrow link and a schedule that acts soon."""
-    usual = (directory / "dualsrm.toml").read_text()
-    assert "[migration]\n" in usual
     with TemporaryDirectory() as scratch:
-        slow = Path(scratch) / "dualsrm.toml"
-        slow.write_text(usual.replace("[migration]\n", _SETTINGS + _AT_DEADLINE[at_deadline]))
-        slow.chmod(0o600)
-        yield slow
+        yield lab.settings_with(
+            Path(scratch) / "dualsrm.toml", _SETTINGS + _AT_DEADLINE[at_deadline], instead_of="[migration]\n"
+        )

@@ -69,11 +69,6 @@ def choose(row: Row, seed: int, span_s: float) -> Choice:
     return Choice(Journey(guest, source, target), moment)
 
 
-def directory_of(lab: LabHandle) -> Path:
-    """Where the lab keeps its consoles and its configuration."""
-    return Path(json.loads(lab.lab("status", "--json").stdout)["directory"])
-
-
 def measure_span(lab: LabHandle) -> float:
     """Seconds of an undisturbed move, from the start of the command to its end: the moments to choose from.
 
@@ -101,7 +96,7 @@ def play(lab: LabHandle, row: Row, seed: int, span_s: float, since: str | None =
         options: tuple[str, ...] = ()
         if row.dirty is not None:
             stack.enter_context(dirtying(lab, journey.guest, journey.source))
-            settings = stack.enter_context(slow_configuration(directory_of(lab), row.dirty))
+            settings = stack.enter_context(slow_configuration(lab, row.dirty))
             options = ("--config", str(settings))
         lab.lab("score", "--reset")
         return _Play(lab, row, seed, choice, since).run(options)
@@ -122,7 +117,7 @@ class _Play:
     def __init__(self, lab: LabHandle, row: Row, seed: int, choice: Choice, since: str | None) -> None:
         self._lab, self._row, self._seed, self._since = lab, row, seed, since
         self._choice, self._journey = choice, choice.journey
-        self._directory = directory_of(lab)
+        self._directory = lab.directory
         self._watch = Watch(lab)
 
     def run(self, options: tuple[str, ...]) -> Run:

@@ -5,7 +5,6 @@ It is the control of the fault table, and what dualsrm's cost is compared with (
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +25,7 @@ _TOGETHER = ("Connected", "Connected")
 
 def begin(lab: LabHandle, journey: Journey, *, shared: bool = False) -> Command:
     """Start the script on the manager's side; `shared`: over a connection to each host that stands already."""
-    directory = Path(json.loads(lab.lab("status", "--json").stdout)["directory"])
-    login = f"ssh -F {directory / 'ssh_config'}" + ("" if shared else " -o ControlPath=none")
+    login = f"ssh -F {lab.directory / 'ssh_config'}" + ("" if shared else " -o ControlPath=none")
     words = (str(SCRIPT), journey.guest, journey.source, journey.target, *RESOURCES[journey.guest])
     return Command(lab, "exec", "--", "env", f"SSH={login}", *words)
 

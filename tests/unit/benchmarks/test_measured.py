@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from benchmarks.measured import Measured, Series, as_markdown, on_terminal
+from benchmarks.measured import Measured, Ratio, Series, as_markdown, on_terminal
 
 SCRIPT = Series("script", "total", (10.0, 30.0, 20.0))
 DUALSRM = Series("dualsrm", "total", (22.0, 44.0, 23.0))
@@ -14,13 +12,12 @@ DUALSRM = Series("dualsrm", "total", (22.0, 44.0, 23.0))
 
 @pytest.fixture
 def measured() -> Measured:
-    found = Measured("A move", "The same guest.", (SCRIPT, DUALSRM))
-    return replace(found, ratios=(found.ratio("total", "dualsrm", "script", 1.1),))
+    return Measured("A move", "The same guest.", (SCRIPT, DUALSRM), (Ratio("total", "dualsrm", "script", 1.1),))
 
 
 def test_medians_are_compared_with_those_of_the_same_quantity() -> None:
     other = Series("script", "window", (1.0,))
-    assert Measured("", "", (SCRIPT, DUALSRM, other)).ratio("total", "dualsrm", "script").value == 23 / 20
+    assert Measured("", "", (SCRIPT, DUALSRM, other)).value(Ratio("total", "dualsrm", "script")) == 23 / 20
 
 
 def test_terminal(measured: Measured) -> None:
