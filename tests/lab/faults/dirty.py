@@ -32,24 +32,13 @@ _REDEFINE = (
 @contextmanager
 def dirtying(lab: LabHandle, guest: str, host: str) -> Iterator[None]:
     """The guest, which runs on that host, started anew so that it dirties memory; afterwards as it was."""
-    with redefined(lab, guest, host, (f"s/quiet score.name/quiet {_WORD}score.name/", f"s/{_WORD}//")):
-        yield
-
-
-@contextmanager
-def redefined(lab: LabHandle, guest: str, host: str, change: tuple[str, str]) -> Iterator[None]:
-    """The guest, which runs on that host, started anew with a changed definition; afterwards as it was.
-
-    `change`: the sed expressions that make it and undo it.
-    """
-    there, back = change
-    _restart(lab, guest, host, there)
+    _restart(lab, guest, host, f"s/quiet score.name/quiet {_WORD}score.name/")
     try:
         yield
     finally:
         where = lab.host_of(guest)
         assert where is not None, f"{guest} runs nowhere"
-        _restart(lab, guest, where, back)
+        _restart(lab, guest, where, f"s/{_WORD}//")
 
 
 def _restart(lab: LabHandle, guest: str, host: str, change: str) -> None:
