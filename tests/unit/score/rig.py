@@ -39,6 +39,11 @@ def direct_io_works(directory: Path) -> bool:
     return True
 
 
+def newest_number(disk: bytes) -> int:
+    """Return the highest number of a record in this copy of a disk (format.h: bytes 32 to 39 of its slot)."""
+    return max(int.from_bytes(disk[at + 32 : at + 40], "little") for at in range(0, len(disk), SECTOR))
+
+
 def _free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
