@@ -13,7 +13,7 @@ import score
 from score.__main__ import main
 from score.scoring import reset
 from score.wire import Kind
-from tests.unit.score.rig import SECTOR, Rig, direct_io_works, newest_number, until
+from tests.unit.score.rig import SECTOR, Rig, direct_io_works, until
 
 MANY, FEW = 20_000, 64
 """Ring sizes in slots: one that is never filled here, one that goes round many times."""
@@ -88,14 +88,14 @@ def test_it_resumes_after_its_last_good_record_and_says_so(make_rig: MakeRig) ->
 def test_an_older_copy_put_under_the_running_writer(make_rig: MakeRig, slots: int, before: int, after: int) -> None:
     rig = running(make_rig([slots]), before)
     old = rig.disks[0].read_bytes()
+    since = rig.promised()
     rig.wait_more(50)
     until_number = rig.promised()
     rig.restore(0, old)
     rig.wait_more(after)
     result = rig.score()
     assert result.lost is not None
-    # By the copy itself: what the recorder has heard lags behind what is on the disk, on a busy machine by several.
-    assert result.lost >= until_number - newest_number(old) > 0
+    assert result.lost >= until_number - since - 1  # the copy may hold one that was not announced yet
 
 
 @pytest.mark.parametrize("disk", [0, 1])
@@ -119,7 +119,6 @@ def test_a_record_of_the_right_number_in_another_place_is_no_record(make_rig: Ma
 
 
 def promised_by(rig: Rig, run: int) -> set[int]:
-    """Asked when a later run has been heard: the last words of one that was killed may still be on their way."""
     return {entry.said.seq for entry in rig.said() if entry.said.run == run}
 
 
