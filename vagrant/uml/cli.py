@@ -18,6 +18,7 @@ from rich.table import Table
 from uml import demo as demo_module
 from uml import image, scores
 from uml import lab as lab_module
+from uml import storage as storage_module
 from uml.bmc import Mood
 from uml.errors import LabError
 from uml.facts import MANAGER, NETWORKS, NODES, REPOSITORY
@@ -72,6 +73,13 @@ def up(the: Lab, nodes: int, *, fencing: bool) -> None:
     """Boot the nodes, connect replication, start the guests."""
     assert nodes == len(the.nodes)  # noqa: S101 - click has checked it
     the.up(fencing=fencing)
+
+
+@lab.command()
+@click.pass_obj
+def storage(the: Lab) -> None:
+    """Add a storage guest that exports a disk by NFS, and two guests that mount it, to the lab that runs."""
+    storage_module.add(the)
 
 
 @lab.command()

@@ -31,6 +31,25 @@ GUESTS = (
     Guest("db", ("db-data", "db-log"), "alpha"),
 )
 RESOURCES = tuple(resource for guest in GUESTS for resource in guest.resources)
+STORAGE = PROVISION / "storage"
+
+
+def _storage_rows(path: Path = STORAGE / "guests.list") -> list[list[str]]:
+    lines = path.read_text().splitlines()
+    return [line.split() for line in lines if not line.startswith("#")]
+
+
+#: What `vagrant/lab storage` adds: a guest that exports a disk, and guests that mount it. The first one serves.
+STORAGE_GUESTS = tuple(
+    Guest(name, tuple(resources.split(",")), home) for name, _, home, resources, *_ in _storage_rows()
+)
+STORAGE_RESOURCES = tuple(resource for guest in STORAGE_GUESTS for resource in guest.resources)
+
+
+def storage_addresses() -> dict[str, str]:
+    """Address of each guest that `vagrant/lab storage` adds."""
+    network = read_facts().manager.rpartition(".")[0]
+    return {name: f"{network}.{number}" for name, number, *_ in _storage_rows()}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from uml import bmc, config_disk, guests, image, outside, processes, settings
 from uml.access import Access, Keys
 from uml.bmc import Mood
 from uml.errors import LabError
-from uml.facts import NETWORKS, NODES, REPOSITORY, VAGRANT, Facts, read_facts
+from uml.facts import GUESTS, NETWORKS, NODES, REPOSITORY, STORAGE_GUESTS, VAGRANT, Facts, Guest, read_facts
 from uml.image import Image
 from uml.layout import LABS, Layout
 from uml.machine import Disk, Machine
@@ -56,6 +56,11 @@ class Lab:
     def access(self) -> Access:
         """Logins on its nodes."""
         return Access(self.layout, self.networks)
+
+    @property
+    def guests(self) -> tuple[Guest, ...]:
+        """Its guests; more once `vagrant/lab storage` has added some."""
+        return (*GUESTS, *STORAGE_GUESTS) if self.layout.storage.exists() else GUESTS
 
     @cached_property
     def keys(self) -> Keys:
@@ -382,7 +387,7 @@ class Lab:
                 for node in self.nodes
             },
             "cuts": [list(cut) for cut in self.networks.cuts(self.nodes)],
-            "guests": guests.hosts(seen),
+            "guests": guests.hosts(seen, self.guests),
         }
 
     def _bmc_state(self, node: str) -> str | None:

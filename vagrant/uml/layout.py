@@ -60,6 +60,11 @@ class Layout:
         """What the score's recorder heard."""
         return self.directory / "score"
 
+    @property
+    def storage(self) -> Path:
+        """There is such a file once the storage guest and its clients were added."""
+        return self.directory / "storage"
+
     def bmc(self, node: str) -> Path:
         """Settings, state and log of the node's power switch; there is none when the lab has no fence devices."""
         return self.directory / "bmc" / node

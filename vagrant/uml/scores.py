@@ -13,7 +13,7 @@ from rich.table import Table
 from score.spool import read
 from score.wire import Kind
 from uml.errors import LabError
-from uml.facts import GUESTS, PROVISION, REPOSITORY, VAGRANT
+from uml.facts import GUESTS, PROVISION, REPOSITORY, VAGRANT, storage_addresses
 from uml.outside import run
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Results = dict[str, dict[str, Any]]
 _AUDIT_SECONDS = 60
 #: `python -m score`: 0 nothing lost, 1 lost, 3 unknown. All three print the result; anything else is a failure.
 _VERDICTS = (0, 1, 3)
-#: Announcements; three guests make some 60 in a second.
+#: Announcements; three guests make some 60 in a second, six twice as many.
 _LATELY = 4096
 
 
@@ -53,7 +53,9 @@ def reset(the: Lab) -> None:
 
 def judge(the: Lab, guests: Sequence[str] | None = None, *, reset: bool = False) -> Results:
     """Ask every guest (or these) what its disks hold, compare, and add the host libvirt says it runs on."""
-    addresses = {name: ip for name, ip in guest_addresses().items() if guests is None or name in guests}
+    present = {**guest_addresses(), **storage_addresses()}
+    wanted_guests = [guest.name for guest in the.guests] if guests is None else guests
+    addresses = {name: ip for name, ip in present.items() if name in wanted_guests}
     wanted = [word for name, ip in addresses.items() for word in ("--guest", f"{name}={ip}")]
     options = ["--json", "--deadline", str(_AUDIT_SECONDS), *(["--reset"] if reset else [])]
     code, said, complaint = _score(the, "score", *options, *wanted)
