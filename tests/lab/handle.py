@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESOURCES = {"web": ("web",), "mail": ("mail",), "db": ("db-data", "db-log")}
+RESOURCES: dict[str, tuple[str, ...]] = {"web": ("web",), "mail": ("mail",), "db": ("db-data", "db-log")}
 HOSTS = ("alpha", "beta")
 COMMAND_DEADLINE_S = 600.0
 WRITES_WITHIN_S = 3.0
@@ -188,11 +188,11 @@ class LabHandle:
         """Whether any resource there has its peer."""
         return "connection:Connected" in self.events(host)
 
-    def whole(self, host: str) -> bool:
-        """Whether the node answers, and every resource there is Connected and UpToDate on both sides."""
+    def whole(self, host: str, guests: Mapping[str, Sequence[str]] = RESOURCES) -> bool:
+        """Whether the node answers, and every resource of these guests is Connected and UpToDate on both sides."""
         seen = self.node(host, "drbdsetup", "events2", "--now", "all", check=False)
         states = re.findall(r" (?:connection|disk|peer-disk):(\w+)", seen)
-        names = sum(map(len, RESOURCES.values()))
+        names = sum(map(len, guests.values()))
         return len(states) == 3 * names and set(states) == {"Connected", "UpToDate"}
 
     def touched(self) -> dict[str, str]:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from xml.etree import ElementTree
 
 import pytest
 
-from uml.facts import GUESTS, NODES, PROVISION, RESOURCES, Guest, read_facts
+from uml.facts import (
+    GUESTS,
+    NODES,
+    PROVISION,
+    RESOURCES,
+    STORAGE,
+    STORAGE_GUESTS,
+    STORAGE_RESOURCES,
+    Guest,
+    read_facts,
+    storage_addresses,
+)
 from uml.image import IMAGE_SCRIPTS
 from uml.scores import guest_addresses
 
@@ -23,8 +36,79 @@ def test_resource_file_names_both_nodes_replication_addresses(resource: str) -> 
     assert f"disk /dev/guests/{resource};" in text
 
 
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ElementTree.Element]:
+    """The definitions of the guests that `vagrant/lab storage` adds, as its script makes them."""
+    directory = tmp_path_factory.mktemp("guests")
+    subprocess.run([str(STORAGE / "guests.sh"), "--into", str(directory)], check=True)
+    return {path.stem: ElementTree.fromstring(path.read_text()) for path in directory.iterdir()}  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("resource", STORAGE_RESOURCES)
+def test_an_added_resource_s_file_follows_on_the_lab_s_own(resource: str) -> None:
+    text = (STORAGE / f"{resource}.res").read_text()
+    minor = len(RESOURCES) + STORAGE_RESOURCES.index(resource)
+    for node in NODES:
+        address = read_facts().addresses[node]["replication"]
+        assert re.search(rf"on {node} {{\s+address {address}:{7789 + minor};", text)
+    assert f"device /dev/drbd{minor} minor {minor};" in text
+    assert (f"resource {resource} {{" in text, f"disk /dev/guests/{resource};" in text) == (True, True)
+
+
+def test_added_volumes_are_the_added_resources_and_find_room() -> None:
+    script = (STORAGE / "add.sh").read_text()
+    sizes = dict(re.findall(r"([a-z0-9-]+):(\d+)m", script))
+    assert tuple(sizes) == STORAGE_RESOURCES
+    assert f"for resource in {' '.join(STORAGE_RESOURCES)};" in script
+    assert sum(map(int, sizes.values())) + 4 * 64 < 448
+
+
+def test_added_guests_have_their_own_names_addresses_and_disks(added: dict[str, ElementTree.Element]) -> None:
+    assert set(added) == {guest.name for guest in STORAGE_GUESTS}
+    for guest in STORAGE_GUESTS:
+        definition = added[guest.name]
+        text = ElementTree.tostring(definition, encoding="unicode")
+        disks = [disk.attrib["dev"] for disk in definition.iterfind("devices/disk/source")]
+        assert disks == [f"/dev/drbd/by-res/{name}/0" for name in guest.resources]
+        assert f"score.name={guest.name} score.ip={storage_addresses()[guest.name]}/24 " in text
+        assert (definition.findtext("name"), f"/{guest.name}.console" in text) == (guest.name, True)
+        assert not [other.name for other in GUESTS if f"/{other.name}.console" in text]
+
+
+def test_added_guests_differ_from_all_others_in_what_identifies_them(added: dict[str, ElementTree.Element]) -> None:
+    usual = [ElementTree.parse(PROVISION / "guests" / f"{guest.name}.xml").getroot() for guest in GUESTS]  # noqa: S314
+    everyone = [*usual, *added.values()]
+    assert len({one.findtext("uuid") for one in everyone}) == len(everyone)
+    assert len({mac.attrib["address"] for one in everyone for mac in one.iterfind("devices/interface/mac")}) == len(
+        everyone
+    )
+    assert len({*guest_addresses().values(), *storage_addresses().values()}) == len(everyone)
+
+
+def test_added_memory_is_no_multiple_of_256_kib(added: dict[str, ElementTree.Element]) -> None:
+    """vagrant/README.md: QEMU before 9.0 loses pages of an emulated guest else."""
+    for definition in added.values():
+        sizes = re.findall(r"size=(\d+)K", ElementTree.tostring(definition, encoding="unicode"))
+        assert len(sizes) == 2
+        assert [int(size) % 256 for size in sizes] == [8, 8]
+
+
+def test_the_server_s_clients_and_its_port_are_what_the_groups_and_guests_say() -> None:
+    server, *clients = STORAGE_GUESTS
+    addresses = storage_addresses()
+    rows = (STORAGE / "guests.list").read_text()
+    assert f"storage.clients={','.join(addresses[client.name] for client in clients)}" in rows
+    assert rows.count(f"storage.mount={addresses[server.name]}") == len(clients)
+    groups = tomllib.loads((STORAGE / "groups.toml").read_text())["groups"]
+    assert groups["storage"]["guests"] == [server.name]
+    assert groups["storage"]["ready"][0]["tcp"] == f"{addresses[server.name]}:2049"
+    assert groups["clients"]["guests"] == [client.name for client in clients]
+    assert set(groups["clients"]["after"]) == {"storage", "database"}
+
+
 def test_there_is_no_resource_or_guest_the_lab_does_not_know() -> None:
     assert {path.stem for path in (PROVISION / "drbd").glob("*.res")} == set(RESOURCES)
+    assert {path.stem for path in STORAGE.glob("*.res")} == set(STORAGE_RESOURCES)
     assert {path.stem for path in (PROVISION / "guests").glob("*.xml")} == {guest.name for guest in GUESTS}
 
 
@@ -36,6 +120,7 @@ def test_every_address_on_the_management_network_is_somebody_s_own() -> None:
     facts = read_facts()
     nodes = [facts.addresses[node]["management"] for node in NODES]
     everybody = [facts.manager, *nodes, *facts.bmcs.values(), *guest_addresses().values()]
+    everybody += storage_addresses().values()
     assert len(set(everybody)) == len(everybody)
     assert {address.rpartition(".")[0] for address in everybody} == {facts.manager.rpartition(".")[0]}
 

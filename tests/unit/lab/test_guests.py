@@ -35,6 +35,11 @@ def test_one_that_is_not_spoils_it(fourth: str) -> None:
     assert not guests.connected(HEAD + "".join(ALL_WELL[:3]) + fourth)
 
 
+def test_more_resources_are_more_to_wait_for() -> None:
+    assert not guests.connected(HEAD + "".join(ALL_WELL), 8)
+    assert guests.connected(HEAD + "".join(map(device, range(8))), 8)
+
+
 def test_module_without_resources_is_not_replicated() -> None:
     assert not guests.connected(HEAD)
 
