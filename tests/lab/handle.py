@@ -247,11 +247,11 @@ class LabHandle:
 
 
 @contextmanager
-def lab_of_our_own(prefix: str) -> Iterator[LabHandle]:
-    """A lab that is booted here, with every guest writing, and taken down whatever happens."""
+def lab_of_our_own(prefix: str, *words: str) -> Iterator[LabHandle]:
+    """A lab that is booted here (`up WORDS`), with every guest writing, and taken down whatever happens."""
     lab = LabHandle(f"{prefix}{os.getpid()}")
     try:
-        lab.lab("up")
+        lab.lab("up", *words)
         lab.write_again(RESOURCES)
         yield lab
     finally:

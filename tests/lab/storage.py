@@ -26,6 +26,8 @@ pytestmark = pytest.mark.timeout(1800)
 SIX = RESOURCES | {guest.name: guest.resources for guest in STORAGE_GUESTS}
 SERVER, CLIENTS = "files", ("app1", "app2")
 FIRST = (SERVER, "db")
+ENOUGH = "3072"
+"""MiB of a node on which all six find room by what dualsrm allows for each: its memory and 256 MiB for QEMU."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def six() -> Iterator[LabHandle]:
         lab.write_again(SIX)
         yield lab
         return
-    with lab_of_our_own("s") as lab:
+    with lab_of_our_own("s", "--memory", ENOUGH) as lab:
         lab.lab("storage")
         lab.write_again(SIX)
         yield lab

@@ -22,7 +22,7 @@ from uml import storage as storage_module
 from uml.bmc import Mood
 from uml.errors import LabError
 from uml.facts import MANAGER, NETWORKS, NODES, REPOSITORY
-from uml.lab import Lab
+from uml.lab import MEMORY, Lab
 from uml.layout import Layout
 from uml.outside import printable
 
@@ -68,11 +68,12 @@ def lab(context: click.Context, name: str | None) -> None:
 @lab.command()
 @click.option("--nodes", type=click.IntRange(2, 2), default=2, show_default=True, help="A pair has two.")
 @click.option("--fencing/--no-fencing", default=True, show_default=True, help="A power switch (BMC) for each node.")
+@click.option("--memory", type=click.IntRange(1024), default=MEMORY, show_default=True, help="MiB for each node.")
 @click.pass_obj
-def up(the: Lab, nodes: int, *, fencing: bool) -> None:
+def up(the: Lab, nodes: int, memory: int, *, fencing: bool) -> None:
     """Boot the nodes, connect replication, start the guests."""
     assert nodes == len(the.nodes)  # noqa: S101 - click has checked it
-    the.up(fencing=fencing)
+    the.up(fencing=fencing, memory=memory)
 
 
 @lab.command()

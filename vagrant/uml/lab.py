@@ -35,6 +35,9 @@ from uml.processes import Process
 #: Seconds. A quiet machine needs 8 and 12; the rest is for a loaded one.
 _LOGIN_DEADLINE, _BOOT_DEADLINE, _REPLICATION_DEADLINE, _LOCK_DEADLINE = 120.0, 60.0, 60.0, 30.0
 
+#: MiB of a node, enough for the three guests on either host.
+MEMORY = 1536
+
 Say = Callable[[str], None]
 
 
@@ -147,10 +150,10 @@ class Lab:
 
     # -- up and down
 
-    def up(self, *, fencing: bool = True) -> bool:
+    def up(self, *, fencing: bool = True, memory: int = MEMORY) -> bool:
         """Build what is missing, boot both nodes, wait for replication, start guests. All or nothing.
 
-        With fencing each node has a power switch its peer can use.
+        With fencing each node has a power switch its peer can use. Memory is each node's, in MiB.
 
         Whether this call did it: false when the lab was up already, and so is somebody else's to take down.
         """
@@ -160,7 +163,7 @@ class Lab:
                 return False
             self._remove()
             try:
-                self._up(fencing=fencing)
+                self._up(fencing=fencing, memory=memory)
             except BaseException:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half of it
                 self.say(f"not up; removing what was started (consoles stay: {LABS}/{self.layout.name}.*.console)")
@@ -168,10 +171,11 @@ class Lab:
                 raise
             return True
 
-    def _up(self, *, fencing: bool) -> None:
+    def _up(self, *, fencing: bool, memory: int) -> None:
         self.networks.create(self.nodes)  # first: what a machine may lack shows in a second
         built = image.ensure(self.say)
         self._prepare(built, bmc_password=secrets.token_hex(8) if fencing else None)
+        self.layout.memory.write_text(str(memory))
         self._start_recorder()
         if fencing:
             self._start_bmcs()
@@ -223,6 +227,7 @@ class Lab:
             console=self.layout.console(node),
             sockets=directory / "sockets",
             taps=tuple(tap(node, network) for network in NETWORKS),
+            memory=int(self.layout.memory.read_text()),
         )
         self._record("kernels", node, machine.start(self.networks.enter()))
 

@@ -61,6 +61,11 @@ class Layout:
         return self.directory / "score"
 
     @property
+    def memory(self) -> Path:
+        """How much memory each node has, in MiB: for a boot after a power cut."""
+        return self.directory / "memory"
+
+    @property
     def storage(self) -> Path:
         """There is such a file once the storage guest and its clients were added."""
         return self.directory / "storage"

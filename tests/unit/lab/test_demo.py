@@ -11,7 +11,7 @@ from rich.console import Console
 
 from uml import demo
 from uml.errors import LabError
-from uml.lab import Lab
+from uml.lab import MEMORY, Lab
 from uml.layout import Layout
 
 
@@ -25,7 +25,7 @@ class NoLab(Lab):
     def is_up(self) -> bool:
         return False
 
-    def up(self, *, fencing: bool = True) -> bool:
+    def up(self, *, fencing: bool = True, memory: int = MEMORY) -> bool:
         self.asked.append("up" if fencing else "up without fence devices")
         return self.boots
 
