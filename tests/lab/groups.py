@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from score.spool import read
 from score.wire import Kind
 from tests.lab.handle import HOSTS, REPOSITORY, RESOURCES, Answer, LabHandle, wait_for
-from uml.layout import Layout
+from tests.lab.told import announced, started_at
 
 NEEDS_ATTENTION = 4
 _WRITES = "import sys; sys.path.insert(0, sys.argv[1]); from tests.lab.handle import LabHandle as L; "
@@ -71,19 +69,6 @@ def estate(lab: LabHandle, tmp_path: Path) -> Iterator[Estate]:
     ), score
 
 
-def _began(lab: LabHandle, operation: str) -> float:
-    """When an operation began, by its journal: seconds since the epoch."""
-    path = Layout(lab.name).directory / "state" / "operations" / f"{operation}.jsonl"
-    first = json.loads(path.read_text().splitlines()[0])
-    return datetime.fromisoformat(first["at"]).timestamp()
-
-
-def _first(lab: LabHandle, guest: str, kind: Kind, since: float) -> float:
-    """When the guest first announced such a thing since then, in seconds since the epoch."""
-    said = ((entry.said, entry.wall_ns / 1e9) for entry in read(Layout(lab.name).spool))
-    return min(at for one, at in said if at > since and (one.name, one.kind) == (guest, kind))
-
-
 def test_a_host_is_emptied_in_order_and_filled_again(estate: Estate) -> None:
     """Live, all of them; what comes after another one is begun when that one has ended."""
     lab = estate.lab
@@ -97,7 +82,7 @@ def test_a_host_is_emptied_in_order_and_filled_again(estate: Estate) -> None:
         assert {lab.host_of(guest) for guest in RESOURCES} == {lab.other(source)}
         moves = {one["guest"]: one for one in result["guests"]}
         db, web = moves["db"], moves["web"]
-        assert _began(lab, web["operation"]) >= _began(lab, db["operation"]) + db["total_s"] - 1
+        assert started_at(lab, web["operation"]) >= started_at(lab, db["operation"]) + db["total_s"] - 1
 
 
 def test_guests_of_a_lost_host_come_up_in_order(estate: Estate) -> None:
@@ -111,7 +96,7 @@ def test_guests_of_a_lost_host_come_up_in_order(estate: Estate) -> None:
         ended = {one["guest"]: one["result"]["state"] for one in answer.document["guests"]}
         assert (answer.exit, ended) == (0, dict.fromkeys(RESOURCES, "failed over")), answer.document
         lab.write_again(RESOURCES)
-        assert _first(lab, "db", Kind.DURABLE, began) < _first(lab, "web", Kind.BOOT, began)
+        assert min(announced(lab, "db", Kind.DURABLE, began)) < min(announced(lab, "web", Kind.BOOT, began))
     finally:
         lab.lab("power", "on", "alpha")
         wait_for("alpha to be resynced", lambda: lab.whole("alpha") and lab.whole("beta"), 300)

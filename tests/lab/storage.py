@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from score.spool import read
 from score.wire import Kind
 from tests.lab.handle import HOSTS, RESOURCES, Answer, LabHandle, lab_of_our_own, wait_for
+from tests.lab.told import announced, started_at
 from uml.facts import STORAGE_GUESTS
 from uml.layout import Layout
 
@@ -82,21 +82,8 @@ def _errors(lab: LabHandle) -> int:
 
 def _longest_silence_s(lab: LabHandle, guest: str, since: float) -> float:
     """Between two acknowledged writes of it since then."""
-    said = ((entry.said, entry.wall_ns / 1e9) for entry in read(Layout(lab.name).spool))
-    times = [since, *(at for one, at in said if at > since and (one.name, one.kind) == (guest, Kind.DURABLE))]
+    times = [since, *announced(lab, guest, Kind.DURABLE, since)]
     return max((after - before for before, after in pairwise(times)), default=0.0)
-
-
-def _first(lab: LabHandle, guest: str, kind: Kind, since: float) -> float:
-    """When the guest first announced such a thing since then."""
-    said = ((entry.said, entry.wall_ns / 1e9) for entry in read(Layout(lab.name).spool))
-    return min(at for one, at in said if at > since and (one.name, one.kind) == (guest, kind))
-
-
-def _began(lab: LabHandle, operation: str) -> float:
-    """When an operation began, by its journal."""
-    path = Layout(lab.name).directory / "state" / "operations" / f"{operation}.jsonl"
-    return datetime.fromisoformat(json.loads(path.read_text().splitlines()[0])["at"]).timestamp()
 
 
 def _tell(lab: LabHandle, what: str, since: float) -> None:
@@ -127,9 +114,9 @@ def test_each_host_is_emptied_in_order(lab: LabHandle) -> None:
         assert (answer.exit, ended) == (0, dict.fromkeys(there, ("moved", "live"))), answer.document
         assert {lab.host_of(guest) for guest in SIX} == {lab.other(source)}
         for first in moves.keys() & set(FIRST):
-            over = _began(lab, moves[first]["operation"]) + moves[first]["total_s"]
+            over = started_at(lab, moves[first]["operation"]) + moves[first]["total_s"]
             for client in moves.keys() & set(CLIENTS):
-                assert _began(lab, moves[client]["operation"]) >= over - 1, moves
+                assert started_at(lab, moves[client]["operation"]) >= over - 1, moves
         lab.write_again(SIX)
         _tell(lab, f"{source} emptied of {len(there)} guests", began)
         assert (_boots(lab), _errors(lab)) == (runs, errors)
@@ -146,8 +133,8 @@ def test_a_lost_host_s_guests_come_up_storage_first(lab: LabHandle) -> None:
         assert answer.exit == 0, answer.document
         lab.write_again(SIX)
         _tell(lab, "failover", began)
-        assert _first(lab, SERVER, Kind.BOOT, began) < _first(lab, "app1", Kind.BOOT, began)
-        assert _first(lab, "db", Kind.BOOT, began) < _first(lab, "app1", Kind.BOOT, began)
+        assert min(announced(lab, SERVER, Kind.BOOT, began)) < min(announced(lab, "app1", Kind.BOOT, began))
+        assert min(announced(lab, "db", Kind.BOOT, began)) < min(announced(lab, "app1", Kind.BOOT, began))
         assert [guest for guest, seen in _boots(lab).items() if seen == runs[guest]] == ["mail", "app2"]
     finally:
         lab.lab("power", "on", "alpha")
